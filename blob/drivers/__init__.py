@@ -1,0 +1,1 @@
+"""The drivers of the box; each module knows nothing of the others."""
