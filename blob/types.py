@@ -7,7 +7,6 @@ hex MD5 of the body, or `md5(md5s)-N` for a file completed from N parts.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 if TYPE_CHECKING:
@@ -52,8 +51,6 @@ exception through, so a body may verify itself at its own end.
 Checksums: TypeAlias = "Mapping[str, str]"
 """Additional checksums: `{"crc32": base64, "crc64nvme": base64, ...}`."""
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
-
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -97,7 +94,7 @@ class Metadata:
     content_language: str | None = None
     expires: str | None = None
     storage_class: str | None = None
-    user: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
+    user: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +113,7 @@ class FileInfo:
     metadata: Metadata
     version_id: str = NULL_VERSION
     owner: Principal | None = None
-    checksums: Checksums = field(default_factory=lambda: _NOTHING)
+    checksums: Checksums = field(default_factory=dict)
     checksum_type: Literal["FULL_OBJECT", "COMPOSITE"] = "FULL_OBJECT"
     parts: Sequence[int] = ()
 
@@ -229,7 +226,7 @@ class PartRef:
 
     number: int
     etag: str
-    checksums: Checksums = field(default_factory=lambda: _NOTHING)
+    checksums: Checksums = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +237,7 @@ class Part:
     size: int
     etag: str
     last_modified: datetime
-    checksums: Checksums = field(default_factory=lambda: _NOTHING)
+    checksums: Checksums = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
