@@ -1,0 +1,1 @@
+"""The S3 gateway in front of a blob driver."""
