@@ -1,0 +1,127 @@
+"""Taking a body in: chunks of at most 1 MiB, its length, MD5 and checksums checked.
+
+Used by the memory driver and by `blob.simple`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .errors import BadDigestError, IncompleteBodyError, InvalidDigestError
+from .types import CreateOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from .types import Body, Checksums
+
+CHUNK = 1024 * 1024
+"""Bytes in a chunk; the last one may have fewer."""
+
+_INLINE_HASH = 64 * 1024  # bytes; more would hold up the event loop
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """A body that came in whole and is what it was announced to be."""
+
+    chunks: tuple[bytes, ...]
+    size: int
+    md5: bytes
+    checksums: Checksums
+
+
+class _Collector:
+    """Cuts pieces of any size into chunks; what it keeps is its own copy."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        self._tail = bytearray()
+
+    def add(self, piece: bytes | bytearray | memoryview) -> Iterator[bytes]:
+        """Yield each chunk that the piece completes."""
+        if type(piece) is bytes and not self._tail and self._keeps(len(piece)):
+            yield self._keep(piece)
+            return
+        view = memoryview(piece)
+        if view.nbytes and not (view.c_contiguous and view.format == "B"):
+            view = memoryview(view.tobytes())
+        while view:
+            room = CHUNK - len(self._tail)
+            self._tail += view[:room]
+            view = view[room:]
+            if len(self._tail) == CHUNK:
+                yield self._flush()
+
+    def finish(self) -> Iterator[bytes]:
+        """Yield what is left over, if anything is."""
+        if self._tail:
+            yield self._flush()
+
+    @staticmethod
+    def _keeps(size: int) -> bool:
+        """Whether immutable bytes of that size are kept without a copy."""
+        return _INLINE_HASH < size <= CHUNK
+
+    def _flush(self) -> bytes:
+        chunk = bytes(self._tail)
+        self._tail.clear()
+        return self._keep(chunk)
+
+    def _keep(self, chunk: bytes) -> bytes:
+        self.chunks.append(chunk)
+        return chunk
+
+
+async def take_in(
+    body: Body,
+    options: CreateOptions | None,
+    check_room: Callable[[int], None],
+) -> Intake:
+    """Read a body to its end and verify it.
+
+    `check_room` is called with the bytes known so far, before they are kept, and raises
+    where there is no room for them. Raises `InvalidDigestError`, `BadDigestError`,
+    `IncompleteBodyError` and whatever the body or the `checksums` supplier raises.
+    """
+    options = options or CreateOptions()
+    announced = options.content_length
+    if options.content_md5 is not None and len(options.content_md5) != 16:
+        raise InvalidDigestError
+    check_room(announced or 0)
+    collector = _Collector()
+    md5 = hashlib.md5(usedforsecurity=False)
+    size = 0
+    async for piece in body:
+        size += memoryview(piece).nbytes
+        if announced is not None and size > announced:
+            raise IncompleteBodyError
+        check_room(size)
+        await _hash(md5, collector.add(piece))
+    await _hash(md5, collector.finish())
+    if announced is not None and size != announced:
+        raise IncompleteBodyError
+    digest = md5.digest()
+    if options.content_md5 not in (None, digest):
+        raise BadDigestError
+    checksums = dict(options.checksums()) if options.checksums else {}
+    return Intake(tuple(collector.chunks), size, digest, checksums)
+
+
+async def md5_of(chunks: Iterable[bytes]) -> bytes:
+    """Return the digest, computed off the event loop where it takes time."""
+    md5 = hashlib.md5(usedforsecurity=False)
+    await _hash(md5, chunks)
+    return md5.digest()
+
+
+async def _hash(md5: hashlib._Hash, chunks: Iterable[bytes]) -> None:
+    for chunk in chunks:
+        if len(chunk) > _INLINE_HASH:
+            # A cancelled call leaves the thread to finish one immutable chunk.
+            await asyncio.to_thread(md5.update, chunk)
+        else:
+            md5.update(chunk)
