@@ -9,15 +9,51 @@ Source: S3 API reference, "Authenticating Requests: Using the Authorization Head
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import InvalidArgumentError, NotSupportedError
+from ._canonical import (
+    canonical_headers,
+    canonical_paths,
+    canonical_query,
+    collect,
+    octets,
+)
+from .headers import parse_http_date
+from .wire_errors import (
+    AuthorizationHeaderMalformedError,
+    InvalidAccessKeyIdError,
+    InvalidDateError,
+    InvalidRequestError,
+    MissingAuthError,
+    RequestTimeTooSkewedError,
+    SignatureDoesNotMatchError,
+    UnsupportedAuthError,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
+    from collections.abc import Mapping, Sequence
 
 __all__ = ("Authorization", "PayloadKind", "Verified", "parse_authorization", "verify")
+
+
+MAX_SKEW = timedelta(minutes=15)
+"""How far a request's date may be from the gateway's clock."""
+
+_ALGORITHM = "AWS4-HMAC-SHA256"
+_FIELD = re.compile(r"\s*(Credential|SignedHeaders|Signature)=([^,\s]*)\s*", re.ASCII)
+_CREDENTIAL = re.compile(r"(.+)/([0-9]{8})/([^/]*)/([^/]*)/aws4_request", re.ASCII)
+_SIGNATURE = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_DIGEST = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
+_ISO_BASIC = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
+_NO_SECRET = "no such access key, but the same work"  # noqa: S105 - nobody's secret
 
 
 class PayloadKind(Enum):
@@ -92,7 +128,69 @@ def parse_authorization(
     `UnsupportedAuthError`, `AuthorizationHeaderMalformedError` (naming the expected
     region in `extra`), `NotSupportedError` for a presigned URL.
     """
-    raise NotImplementedError
+    values = [value for name, value in headers if name.lower() == "authorization"]
+    presigned = "Signature=" in query and any(
+        field.partition("=")[0] in ("X-Amz-Signature", "Signature")
+        for field in query.split("&")
+    )
+    if len(values) + presigned > 1:
+        raise InvalidArgumentError(
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter,"
+            " Signature query string parameter or the Authorization header should be"
+            " specified"
+        )
+    if presigned:
+        raise NotSupportedError("Presigned URLs are not implemented.")
+    if not values:
+        raise MissingAuthError
+    authorization = _parse_value(values[0].strip())
+    _check_scope(authorization, region)
+    return authorization
+
+
+def _parse_value(value: str) -> Authorization:
+    algorithm, _, rest = value.partition(" ")
+    if algorithm != _ALGORITHM:
+        raise UnsupportedAuthError
+    fields: dict[str, str] = {}
+    for text in rest.split(","):
+        match = _FIELD.fullmatch(text)
+        if match is None or match[1] in fields:
+            raise AuthorizationHeaderMalformedError
+        fields[match[1]] = match[2]
+    if len(fields) != 3:
+        missing = {"Credential", "SignedHeaders", "Signature"} - fields.keys()
+        raise AuthorizationHeaderMalformedError(
+            "The authorization header is malformed; it lacks"
+            f" {', '.join(sorted(missing))}."
+        )
+    credential = _CREDENTIAL.fullmatch(fields["Credential"])
+    if credential is None:
+        raise AuthorizationHeaderMalformedError(
+            "The authorization header is malformed; the Credential is mal-formed;"
+            ' expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
+        )
+    access_key, date, region, service = credential.groups()
+    # Not a malformed header but a wrong signature, as in S3: it is no hex digest.
+    signature = fields["Signature"]
+    if not _SIGNATURE.fullmatch(signature):
+        raise SignatureDoesNotMatchError
+    names = tuple(sorted(fields["SignedHeaders"].lower().split(";")))
+    return Authorization(access_key, date, region, service, names, signature)
+
+
+def _check_scope(authorization: Authorization, region: str) -> None:
+    if authorization.service != "s3":
+        raise AuthorizationHeaderMalformedError(
+            "The authorization header is malformed; incorrect service."
+            ' This endpoint belongs to "s3".'
+        )
+    if authorization.region != region:
+        raise AuthorizationHeaderMalformedError(
+            "The authorization header is malformed; the region is wrong; expecting"
+            f" '{region}'",
+            extra={"Region": region},
+        )
 
 
 def verify(
@@ -111,4 +209,142 @@ def verify(
     same work is done before `InvalidAccessKeyIdError`. Raises `AuthError`s, and
     `InvalidRequestError` or `InvalidArgumentError` for x-amz-content-sha256.
     """
-    raise NotImplementedError
+    collected = collect(headers)
+    signed_headers = canonical_headers(collected, authorization.signed_headers)
+    timestamp = _check_time(authorization, collected, now)
+    declared = _declared(collected)
+    payload, sha256 = _payload(declared)
+    key = _signing_key(
+        _NO_SECRET if secret is None else secret,
+        authorization.date,
+        authorization.region,
+        authorization.service,
+    )
+    request = _Request(
+        method,
+        canonical_query(query),
+        signed_headers,
+        ";".join(authorization.signed_headers),
+        declared,
+    )
+    matches = any(
+        hmac.compare_digest(
+            request.signature(form, key, timestamp, authorization.scope),
+            authorization.signature,
+        )
+        for form in canonical_paths(path)
+    )
+    if secret is None:
+        raise InvalidAccessKeyIdError(
+            extra={"AWSAccessKeyId": authorization.access_key}
+        )
+    if not matches:
+        raise SignatureDoesNotMatchError
+    return Verified(
+        authorization.access_key,
+        timestamp,
+        authorization.scope,
+        key,
+        authorization.signature,
+        payload,
+        sha256,
+    )
+
+
+class _Request(NamedTuple):
+    """The canonical request but for its path."""
+
+    method: str
+    query: str
+    headers: str
+    signed: str
+    payload: str
+
+    def signature(self, path: str, key: bytes, timestamp: str, scope: str) -> str:
+        canonical = (
+            f"{self.method}\n{path}\n{self.query}\n{self.headers}\n{self.signed}\n"
+            f"{self.payload}"
+        )
+        digest = hashlib.sha256(octets(canonical)).hexdigest()
+        to_sign = f"{_ALGORITHM}\n{timestamp}\n{scope}\n{digest}"
+        return hmac.digest(key, to_sign.encode(), "sha256").hex()
+
+
+@lru_cache(maxsize=1024)
+def _signing_key(secret: str, date: str, region: str, service: str) -> bytes:
+    key = ("AWS4" + secret).encode()
+    for text in (date, region, service, "aws4_request"):
+        key = hmac.digest(key, text.encode(), "sha256")
+    return key
+
+
+def _check_time(
+    authorization: Authorization, headers: Mapping[str, Sequence[str]], now: datetime
+) -> str:
+    """Return the timestamp signed, once it is neither old nor of another day."""
+    stamps = headers.get("x-amz-date") or headers.get("date")
+    if stamps is None or len(stamps) != 1:
+        raise InvalidDateError
+    signed_at = _parse_time(stamps[0].strip())
+    timestamp = signed_at.strftime("%Y%m%dT%H%M%SZ")
+    if authorization.date != timestamp[:8]:
+        raise AuthorizationHeaderMalformedError(
+            "The authorization header is malformed; Invalid credential date. This date"
+            " is not the same as X-Amz-Date."
+        )
+    if abs(now - signed_at) > MAX_SKEW:
+        raise RequestTimeTooSkewedError(
+            extra={
+                "RequestTime": timestamp,
+                "ServerTime": now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                "MaxAllowedSkewMilliseconds": str(
+                    MAX_SKEW // timedelta(milliseconds=1)
+                ),
+            }
+        )
+    return timestamp
+
+
+def _parse_time(text: str) -> datetime:
+    if _ISO_BASIC.fullmatch(text):
+        try:
+            return datetime(
+                int(text[:4]),
+                int(text[4:6]),
+                int(text[6:8]),
+                int(text[9:11]),
+                int(text[11:13]),
+                int(text[13:15]),
+                tzinfo=UTC,
+            )
+        except ValueError as error:
+            raise InvalidDateError from error
+    moment = parse_http_date(text)
+    if moment is None:
+        raise InvalidDateError
+    return moment
+
+
+def _declared(headers: Mapping[str, Sequence[str]]) -> str:
+    values = headers.get("x-amz-content-sha256")
+    if not values:
+        raise InvalidRequestError(
+            "Missing required header for this request: x-amz-content-sha256"
+        )
+    return ",".join(values).strip()
+
+
+def _payload(declared: str) -> tuple[PayloadKind, str | None]:
+    if _DIGEST.fullmatch(declared):
+        return PayloadKind.DIGEST, declared.lower()
+    kind = _KINDS.get(declared)
+    if kind is None:
+        raise InvalidArgumentError(
+            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD,"
+            " STREAMING-UNSIGNED-PAYLOAD-TRAILER, STREAMING-AWS4-HMAC-SHA256-PAYLOAD,"
+            " STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER, or a valid sha256 value."
+        )
+    return kind, None
+
+
+_KINDS = {kind.value: kind for kind in PayloadKind if kind is not PayloadKind.DIGEST}
