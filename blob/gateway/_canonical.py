@@ -1,6 +1,7 @@
 """The canonical forms that AWS Signature Version 4 signs, S3 flavour.
 
-Pure; used by `sigv4`. The path is encoded once and never normalised: `//` and `..` stay.
+Pure; used by `sigv4`. The path is encoded once and never normalised: `//` and `..`
+stay.
 
 Source: S3 API reference, "Task 1: Create a Canonical Request".
 """
@@ -88,5 +89,4 @@ def canonical_query(raw: str) -> str:
 def _requote(text: str) -> str:
     if text.isalnum() and text.isascii():
         return text
-    octets = unquote_to_bytes(octets(text.replace("+", " ")))
-    return quote_from_bytes(octets, "~")
+    return quote_from_bytes(unquote_to_bytes(octets(text.replace("+", " "))), "~")

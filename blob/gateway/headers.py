@@ -51,10 +51,23 @@ _ETAG = re.compile(r'\s*(?:(W/)?"([^"]*)"|([^\s",]+))\s*(?:,|$)', re.ASCII)
 _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
 
-_MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+_MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
+    "Jan",
+    "Feb",
+    "Mar",
+    "Apr",
+    "May",
+    "Jun",
+    "Jul",
+    "Aug",
+    "Sep",
+    "Oct",
+    "Nov",
+    "Dec",
+]
 _DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _TIME = "(?P<h>[0-9]{2}):(?P<m>[0-9]{2}):(?P<s>[0-9]{2})"
-_MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
+_MONTH = "(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
 _DATES = tuple(
     re.compile(form, re.ASCII)
     for form in (
@@ -160,7 +173,7 @@ def _moment(match: re.Match[str]) -> datetime | None:
     try:
         return datetime(
             year,
-            _MONTHS.index(match["month"]) + 1,
+            _MONTHS.index(match["month"]) // 3 + 1,
             int(match["d"]),
             int(match["h"]),
             int(match["m"]),
