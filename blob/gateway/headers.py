@@ -52,19 +52,6 @@ _NUMBER = re.compile(r"[0-9]{1,19}", re.ASCII)
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})", re.ASCII)
 
 _MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec"
-    "Jan",
-    "Feb",
-    "Mar",
-    "Apr",
-    "May",
-    "Jun",
-    "Jul",
-    "Aug",
-    "Sep",
-    "Oct",
-    "Nov",
-    "Dec",
-]
 _DAY = "(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)"
 _TIME = "(?P<h>[0-9]{2}):(?P<m>[0-9]{2}):(?P<s>[0-9]{2})"
 _MONTH = "(?P<month>Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
