@@ -9,9 +9,8 @@ ASCII.
 from __future__ import annotations
 
 import base64
+import quopri
 import re
-from email.errors import HeaderParseError
-from email.header import decode_header, make_header
 from typing import TYPE_CHECKING
 
 from ..errors import InvalidArgumentError
@@ -38,7 +37,10 @@ _SYSTEM = {
 _SYSTEM_NAMES = frozenset(_SYSTEM.values())
 _USER = "x-amz-meta-"
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_ENCODED_WORD = re.compile(r"=\?[^? ]+\?[BbQq]\?[^? ]*\?=", re.ASCII)
+_ENCODED_WORD = re.compile(
+    r"=\?(utf-8|us-ascii|iso-8859-1)\?([bq])\?([^? ]*)\?=", re.ASCII | re.IGNORECASE
+)
+_BETWEEN_WORDS = re.compile(r"\?=[ \t]+=\?")
 
 
 def parse_metadata(headers: Sequence[tuple[str, str]]) -> Metadata:
@@ -111,12 +113,18 @@ def _checked(value: str) -> str:
 
 
 def _decode_words(value: str) -> str:
-    if not _ENCODED_WORD.search(value):
-        return value
+    """Decode the encoded words of RFC 2047; what cannot be decoded stays."""
+    return _ENCODED_WORD.sub(_decode_word, _BETWEEN_WORDS.sub("?==?", value))
+
+
+def _decode_word(match: re.Match[str]) -> str:
+    charset, encoding, text = match.groups()
     try:
-        return str(make_header(decode_header(value)))
-    except (HeaderParseError, LookupError, UnicodeError, ValueError):
-        return value
+        if encoding in "Bb":
+            return base64.b64decode(text, validate=True).decode(charset)
+        return quopri.decodestring(text.encode(), header=True).decode(charset)
+    except ValueError:
+        return match[0]
 
 
 def _encode_word(value: str) -> str:
