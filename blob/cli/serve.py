@@ -1,0 +1,354 @@
+"""`python -m blob serve`: the S3 gateway as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import ssl
+import sys
+import tempfile
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from ..errors import BlobError, DriverConfigError
+from ..gateway.app import make_app
+from ..gateway.keys import KeyFile, StaticKeys, generate_key, write_keys
+from ..gateway.server import Server
+from ..registry import create_driver, driver_types
+from ._config import read_config
+
+if TYPE_CHECKING:
+    from ..driver import Driver
+    from ..gateway.keys import AccessKey, KeyStore
+
+__all__ = ("serve",)
+
+_KEYS = "blob.keys"
+
+
+class _CannotServeError(click.ClickException):
+    """One line on stderr, exit status 2."""
+
+    exit_code = 2
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the line."""
+        click.echo(f"blob serve: {self.format_message()}", file=file, err=file is None)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Plan:
+    """What `serve` was told, options and configuration taken together."""
+
+    driver: str
+    root: Path | None
+    host: str
+    port: int
+    keys: Path | None
+    inline_key: AccessKey | None
+    tls: ssl.SSLContext | None
+    region: str
+    durability: str | None
+    quota: int | None
+    obj_limit: int | None
+    ephemeral: bool
+    grace: float
+    announced: dict[str, object] = field(default_factory=dict)
+
+
+def _configure(
+    context: click.Context, _parameter: click.Parameter, path: Path | None
+) -> Path | None:
+    """Make the file's settings the defaults of the options."""
+    if path is None:
+        return None
+    known = [p.name for p in context.command.params if p.name and p.name != "config"]
+    try:
+        config = read_config(path, known)
+    except OSError as error:
+        raise _CannotServeError(f"configuration {path}: {error.strerror}") from error
+    except DriverConfigError as error:
+        raise _CannotServeError(str(error)) from error
+    context.default_map = {**(context.default_map or {}), **config.options}
+    context.meta[_KEYS] = config.key
+    for name in config.ignored:
+        click.echo(f"blob serve: the setting {name!r} has no meaning here.", err=True)
+    return path
+
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=_PATH,
+    envvar="BLOB_CONFIG",
+    is_eager=True,
+    callback=_configure,
+    expose_value=False,
+    help="TOML or JSON file whose settings are defaults for these options, under their"
+    " names (driver, root, obj_limit, ...), or in the older form: drivers,"
+    " current_driver, port, keyID, secretID.",
+)
+@click.option(
+    "--driver",
+    type=click.Choice(driver_types()),
+    default="fs",
+    envvar="BLOB_DRIVER",
+    show_default=True,
+    help="Where objects are kept: fs in files under --root, memory until the process"
+    " ends.",
+)
+@click.option(
+    "--root",
+    type=_PATH,
+    envvar="BLOB_ROOT",
+    metavar="DIR",
+    help="Directory of the fs driver; made if it is missing.",
+)
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    envvar="BLOB_HOST",
+    show_default=True,
+    help="Address to listen on. Anything but loopback deserves --tls-cert.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=9000,
+    envvar="BLOB_PORT",
+    show_default=True,
+    help="Port to listen on; 0 takes a free one, told in the line on stdout.",
+)
+@click.option(
+    "--keys",
+    type=_PATH,
+    envvar="BLOB_KEYS",
+    metavar="FILE",
+    help="TOML file of [[key]] tables with access_key and secret_key, and optional"
+    " canonical_id and display_name; read again when it changes. Without it the fs"
+    " driver uses DIR/keys.toml, generated at the first start.",
+)
+@click.option(
+    "--tls-cert",
+    type=_PATH,
+    envvar="BLOB_TLS_CERT",
+    metavar="FILE",
+    help="Certificate chain in PEM: serve https. Goes with --tls-key.",
+)
+@click.option(
+    "--tls-key",
+    type=_PATH,
+    envvar="BLOB_TLS_KEY",
+    metavar="FILE",
+    help="Private key of the certificate in PEM.",
+)
+@click.option(
+    "--region",
+    default="us-east-1",
+    envvar="BLOB_REGION",
+    show_default=True,
+    help="Region that clients must sign for.",
+)
+@click.option(
+    "--durability",
+    type=click.Choice(["full", "data", "none"]),
+    envvar="BLOB_DURABILITY",
+    help="What an acknowledged write has survived, for drivers that let one choose:"
+    " full a power cut (the fs driver's default), data one that spares the directory,"
+    " none nothing but the end of the process.",
+)
+@click.option(
+    "--quota",
+    type=click.IntRange(0),
+    envvar="BLOB_QUOTA",
+    metavar="BYTES",
+    help="Most bytes the store may hold; further writes are refused. Default: no limit.",
+)
+@click.option(
+    "--obj-limit",
+    type=click.IntRange(0),
+    envvar="BLOB_OBJ_LIMIT",
+    metavar="N",
+    help="Most objects the store may hold. Default: no limit.",
+)
+@click.option(
+    "--ephemeral",
+    is_flag=True,
+    envvar="BLOB_EPHEMERAL",
+    help="A throw-away store for tests: in memory (with --driver fs in a temporary"
+    " directory), a free port unless --port is given, generated keys printed on"
+    " stdout, everything gone at exit.",
+)
+@click.option(
+    "--grace",
+    type=click.FloatRange(0),
+    default=30.0,
+    envvar="BLOB_GRACE",
+    metavar="SECONDS",
+    show_default=True,
+    help="How long requests in flight may go on after SIGTERM or SIGINT; a second"
+    " signal ends the process at once.",
+)
+@click.pass_context
+def serve(context: click.Context, /, **options: Any) -> None:
+    """Serve a blob store to S3 clients until SIGTERM or SIGINT.
+
+    When it is ready it prints one line of JSON on stdout: endpoint, region, pid, driver
+    and keys_file, and the key itself where this start generated it. Logs go to stderr.
+
+    The exit status is 0 after a stop by signal and 2 where it could not start, which
+    one line on stderr explains.
+    """
+    logging.basicConfig(
+        level=logging.INFO,
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    plan = _plan(context, options)
+    try:
+        asyncio.run(_serve(plan))
+    except BlobError as error:
+        where = f" in {plan.root}" if plan.root else ""
+        raise _CannotServeError(f"{plan.driver} driver{where}: {error}") from error
+    except OSError as error:
+        raise _CannotServeError(error.strerror or str(error)) from error
+
+
+def _plan(context: click.Context, options: dict[str, Any]) -> _Plan:
+    cert, key = options.pop("tls_cert"), options.pop("tls_key")
+    plan = _Plan(**options, tls=_tls(cert, key), inline_key=context.meta.get(_KEYS))
+    if plan.ephemeral:
+        if plan.root is not None:
+            raise click.UsageError("--ephemeral keeps nothing: it takes no --root.")
+        if context.get_parameter_source("driver") is ParameterSource.DEFAULT:
+            plan.driver = "memory"
+        if context.get_parameter_source("port") is ParameterSource.DEFAULT:
+            plan.port = 0
+    elif plan.driver == "fs" and plan.root is None:
+        raise click.UsageError("the fs driver needs --root DIR, or say --ephemeral.")
+    return plan
+
+
+def _tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    if cert is None and key is None:
+        return None
+    if cert is None or key is None:
+        raise click.UsageError("--tls-cert and --tls-key go together.")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(cert, key)
+    except OSError as error:  # ssl.SSLError is one
+        raise _CannotServeError(
+            f"certificate {cert} with key {key}: {error.strerror or error}"
+        ) from error
+    return context
+
+
+async def _serve(plan: _Plan) -> None:
+    async with AsyncExitStack() as stack:
+        driver = await stack.enter_async_context(_driver(plan, stack))
+        keys = await _key_store(plan)
+        app = make_app(driver, auth=keys, region=plan.region)
+        server = Server(
+            app,
+            host=plan.host,
+            port=plan.port,
+            ssl_context=plan.tls,
+            grace=plan.grace,
+        )
+        try:
+            await stack.enter_async_context(server)
+        except OSError as error:
+            raise _CannotServeError(
+                f"cannot listen on {plan.host} port {plan.port}:"
+                f" {os.strerror(error.errno) if error.errno else error}"
+            ) from error
+        stop = _stop_on_signals()
+        _announce(plan, server.endpoint)
+        await stop.wait()
+        logging.getLogger("blob.serve").info("stopping")
+
+
+def _driver(plan: _Plan, stack: AsyncExitStack) -> Driver:
+    options: dict[str, object] = {"type": plan.driver}
+    if plan.ephemeral and plan.driver == "fs":
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="blob-"))
+        options |= {"root": directory, "durability": "none"}
+    for name in ("root", "durability", "quota", "obj_limit"):
+        value = getattr(plan, name)
+        if value is not None:
+            options[name] = str(value) if name == "root" else value
+    return create_driver(options)
+
+
+async def _key_store(plan: _Plan) -> KeyStore:
+    """Return the keys of the file or configuration; else generate one."""
+    if plan.inline_key is not None and plan.keys is None:
+        return StaticKeys([plan.inline_key])
+    path = plan.keys
+    if path is None and plan.root is not None and plan.driver == "fs":
+        path = plan.root / "keys.toml"
+        await asyncio.to_thread(_generate_once, plan, path)
+    if path is None:
+        key = generate_key()
+        _announce_key(plan, key)
+        return StaticKeys([key])
+    store = KeyFile(path)
+    try:
+        await store.load()
+    except DriverConfigError as error:
+        raise _CannotServeError(str(error)) from error
+    plan.announced["keys_file"] = str(path)
+    return store
+
+
+def _generate_once(plan: _Plan, path: Path) -> None:
+    key = generate_key()
+    try:
+        write_keys(path, [key])
+    except FileExistsError:
+        return
+    except OSError as error:
+        raise _CannotServeError(f"keys file {path}: {error.strerror}") from error
+    _announce_key(plan, key)
+
+
+def _announce_key(plan: _Plan, key: AccessKey) -> None:
+    plan.announced |= {"access_key": key.access_key, "secret_key": key.secret_key}
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """Return what the first signal sets; the second has its default effect."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def _first() -> None:
+        stop.set()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _first)
+    return stop
+
+
+def _announce(plan: _Plan, endpoint: str) -> None:
+    line = {
+        "endpoint": endpoint,
+        "region": plan.region,
+        "pid": os.getpid(),
+        "driver": plan.driver,
+        **plan.announced,
+    }
+    click.echo(json.dumps(line))
