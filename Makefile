@@ -33,7 +33,7 @@ format: $(READY) ## format the code and sort its imports
 bench: $(BENCHMARKS:%=bench-%) ## run every benchmark beside its peers; QUICK=1 for a short look
 
 bench-%: $(READY) ## run one of them
-	@$(PY) benchmarks/$*.py $(if $(QUICK),--quick)
+	@$(PY) -m benchmarks.$* $(if $(QUICK),--quick)
 
 clean: ## remove what the targets made
 	rm -rf .venv .venvs .mypy_cache .ruff_cache .hypothesis build ./*.egg-info

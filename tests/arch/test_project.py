@@ -68,7 +68,7 @@ def test_typed_marks_are_shipped(project, packages):
 def test_mypy_and_import_linter_look_at_every_package(project, packages):
     tool = project["tool"]
     assert sorted(tool["importlinter"]["root_packages"]) == packages
-    assert set(packages) <= set(tool["mypy"]["packages"])
+    assert set(packages) <= set(tool["mypy"]["files"])
 
 
 def test_entry_points_lead_somewhere(project):
