@@ -1,7 +1,7 @@
 """The command line `python -m blob`.
 
-Read in this order: `main` (the group of commands), `serve` (the gateway as a process),
-`_config` (what a configuration file may say).
+Read in this order: `_config` (what a configuration file may say), `_run` (the process
+that serves), `serve` (its options), `main` (the group of commands).
 """
 
 __all__ = ()

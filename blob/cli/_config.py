@@ -7,7 +7,7 @@ grew from:
     {"drivers": [{"disk": {"type": "fs", "option": {"root": "/srv/blob"}}}],
      "current_driver": "disk", "port": "9981", "keyID": "...", "secretID": "..."}
 
-Pure but for reading the file. Used by `serve`.
+Used by `serve`.
 """
 
 from __future__ import annotations

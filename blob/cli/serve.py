@@ -3,65 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
-import os
-import signal
 import ssl
 import sys
-import tempfile
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from ..errors import BlobError, DriverConfigError
-from ..gateway.app import make_app
-from ..gateway.keys import KeyFile, StaticKeys, generate_key, write_keys
-from ..gateway.server import Server
-from ..registry import create_driver, driver_types
+from ..registry import driver_types
 from ._config import read_config
-
-if TYPE_CHECKING:
-    from ..driver import Driver
-    from ..gateway.keys import AccessKey, KeyStore
+from ._run import CannotServeError, Plan, run
 
 __all__ = ("serve",)
 
 _KEYS = "blob.keys"
-
-
-class _CannotServeError(click.ClickException):
-    """One line on stderr, exit status 2."""
-
-    exit_code = 2
-
-    def show(self, file: IO[Any] | None = None) -> None:
-        """Print the line."""
-        click.echo(f"blob serve: {self.format_message()}", file=file, err=file is None)
-
-
-@dataclass(slots=True, kw_only=True)
-class _Plan:
-    """What `serve` was told, options and configuration taken together."""
-
-    driver: str
-    root: Path | None
-    host: str
-    port: int
-    keys: Path | None
-    inline_key: AccessKey | None
-    tls: ssl.SSLContext | None
-    region: str
-    durability: str | None
-    quota: int | None
-    obj_limit: int | None
-    ephemeral: bool
-    grace: float
-    announced: dict[str, object] = field(default_factory=dict)
 
 
 def _configure(
@@ -74,9 +32,9 @@ def _configure(
     try:
         config = read_config(path, known)
     except OSError as error:
-        raise _CannotServeError(f"configuration {path}: {error.strerror}") from error
+        raise CannotServeError(f"configuration {path}: {error.strerror}") from error
     except DriverConfigError as error:
-        raise _CannotServeError(str(error)) from error
+        raise CannotServeError(str(error)) from error
     context.default_map = {**(context.default_map or {}), **config.options}
     context.meta[_KEYS] = config.key
     for name in config.ignored:
@@ -87,7 +45,7 @@ def _configure(
 _PATH = click.Path(path_type=Path)
 
 
-@click.command()
+@click.command("serve")
 @click.option(
     "--config",
     type=_PATH,
@@ -173,7 +131,7 @@ _PATH = click.Path(path_type=Path)
     type=click.IntRange(0),
     envvar="BLOB_QUOTA",
     metavar="BYTES",
-    help="Most bytes the store may hold; further writes are refused. Default: no limit.",
+    help="Most bytes the store may hold; writes beyond are refused. Default: no limit.",
 )
 @click.option(
     "--obj-limit",
@@ -201,7 +159,7 @@ _PATH = click.Path(path_type=Path)
     " signal ends the process at once.",
 )
 @click.pass_context
-def serve(context: click.Context, /, **options: Any) -> None:
+def _serve(context: click.Context, /, **options: Any) -> None:
     """Serve a blob store to S3 clients until SIGTERM or SIGINT.
 
     When it is ready it prints one line of JSON on stdout: endpoint, region, pid, driver
@@ -217,17 +175,22 @@ def serve(context: click.Context, /, **options: Any) -> None:
     )
     plan = _plan(context, options)
     try:
-        asyncio.run(_serve(plan))
+        asyncio.run(run(plan))
+    except DriverConfigError as error:
+        raise CannotServeError(str(error)) from error
     except BlobError as error:
         where = f" in {plan.root}" if plan.root else ""
-        raise _CannotServeError(f"{plan.driver} driver{where}: {error}") from error
+        raise CannotServeError(f"{plan.driver} driver{where}: {error}") from error
     except OSError as error:
-        raise _CannotServeError(error.strerror or str(error)) from error
+        raise CannotServeError(error.strerror or str(error)) from error
 
 
-def _plan(context: click.Context, options: dict[str, Any]) -> _Plan:
+serve: click.Command = _serve
+
+
+def _plan(context: click.Context, options: dict[str, Any]) -> Plan:
     cert, key = options.pop("tls_cert"), options.pop("tls_key")
-    plan = _Plan(**options, tls=_tls(cert, key), inline_key=context.meta.get(_KEYS))
+    plan = Plan(**options, tls=_tls(cert, key), inline_key=context.meta.get(_KEYS))
     if plan.ephemeral:
         if plan.root is not None:
             raise click.UsageError("--ephemeral keeps nothing: it takes no --root.")
@@ -249,106 +212,7 @@ def _tls(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
     try:
         context.load_cert_chain(cert, key)
     except OSError as error:  # ssl.SSLError is one
-        raise _CannotServeError(
+        raise CannotServeError(
             f"certificate {cert} with key {key}: {error.strerror or error}"
         ) from error
     return context
-
-
-async def _serve(plan: _Plan) -> None:
-    async with AsyncExitStack() as stack:
-        driver = await stack.enter_async_context(_driver(plan, stack))
-        keys = await _key_store(plan)
-        app = make_app(driver, auth=keys, region=plan.region)
-        server = Server(
-            app,
-            host=plan.host,
-            port=plan.port,
-            ssl_context=plan.tls,
-            grace=plan.grace,
-        )
-        try:
-            await stack.enter_async_context(server)
-        except OSError as error:
-            raise _CannotServeError(
-                f"cannot listen on {plan.host} port {plan.port}:"
-                f" {os.strerror(error.errno) if error.errno else error}"
-            ) from error
-        stop = _stop_on_signals()
-        _announce(plan, server.endpoint)
-        await stop.wait()
-        logging.getLogger("blob.serve").info("stopping")
-
-
-def _driver(plan: _Plan, stack: AsyncExitStack) -> Driver:
-    options: dict[str, object] = {"type": plan.driver}
-    if plan.ephemeral and plan.driver == "fs":
-        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="blob-"))
-        options |= {"root": directory, "durability": "none"}
-    for name in ("root", "durability", "quota", "obj_limit"):
-        value = getattr(plan, name)
-        if value is not None:
-            options[name] = str(value) if name == "root" else value
-    return create_driver(options)
-
-
-async def _key_store(plan: _Plan) -> KeyStore:
-    """Return the keys of the file or configuration; else generate one."""
-    if plan.inline_key is not None and plan.keys is None:
-        return StaticKeys([plan.inline_key])
-    path = plan.keys
-    if path is None and plan.root is not None and plan.driver == "fs":
-        path = plan.root / "keys.toml"
-        await asyncio.to_thread(_generate_once, plan, path)
-    if path is None:
-        key = generate_key()
-        _announce_key(plan, key)
-        return StaticKeys([key])
-    store = KeyFile(path)
-    try:
-        await store.load()
-    except DriverConfigError as error:
-        raise _CannotServeError(str(error)) from error
-    plan.announced["keys_file"] = str(path)
-    return store
-
-
-def _generate_once(plan: _Plan, path: Path) -> None:
-    key = generate_key()
-    try:
-        write_keys(path, [key])
-    except FileExistsError:
-        return
-    except OSError as error:
-        raise _CannotServeError(f"keys file {path}: {error.strerror}") from error
-    _announce_key(plan, key)
-
-
-def _announce_key(plan: _Plan, key: AccessKey) -> None:
-    plan.announced |= {"access_key": key.access_key, "secret_key": key.secret_key}
-
-
-def _stop_on_signals() -> asyncio.Event:
-    """Return what the first signal sets; the second has its default effect."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def _first() -> None:
-        stop.set()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _first)
-    return stop
-
-
-def _announce(plan: _Plan, endpoint: str) -> None:
-    line = {
-        "endpoint": endpoint,
-        "region": plan.region,
-        "pid": os.getpid(),
-        "driver": plan.driver,
-        **plan.announced,
-    }
-    click.echo(json.dumps(line))

@@ -1,12 +1,12 @@
 """The S3 gateway in front of a blob driver, as an aiohttp application.
 
-Read in this order: `app` (`make_app`, the way of every request), `auth` and `keys`
-(who asks), `routing` (what is asked), `call` (a request on its way); then the actions:
-`service`, `bucket`, `listing`, `object_read`, `object_write`, `copy`, `delete`,
-`multipart`, `complete`; what they share: `bodies`, `responses`, `faults` (the error
-table), `s3` (the dialect); `server` (a site of its own). The protocol without I/O is in
-`sigv4`, `chunked`, `checksums`, `headers`, `metadata`, `xml`, `xml_requests`,
-`wire_errors`.
+Read in this order. The protocol without I/O: `wire_errors`, `headers`, `metadata`,
+`checksums`, `chunked`, `sigv4`, `xml`, `xml_requests`. What the actions share: `faults`
+(the error table), `keys` and `auth` (who asks), `call` (a request on its way),
+`bodies`, `responses`. The actions by resource: `service`, `bucket`, `listing`,
+`object_read`, `object_write`, `copy`, `delete`, `multipart`, `complete`. All together:
+`routing` (which action a request asks for), `s3` (the dialect), `app` (`make_app`),
+`server` (a site of its own).
 """
 
 from .app import make_app

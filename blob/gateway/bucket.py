@@ -21,7 +21,7 @@ __all__ = (
     "head_bucket",
 )
 
-LOCATION = "location"
+_LOCATION = "location"
 """The option document that keeps a bucket's LocationConstraint."""
 
 
@@ -33,7 +33,7 @@ async def create_bucket(call: Call) -> web.StreamResponse:
     """
     body = await read_document(call, limit=THREAD_BYTES)
     location = parse_create_bucket(body)
-    options = {LOCATION: location} if location is not None else None
+    options = {_LOCATION: location} if location is not None else None
     await call.driver.container_create(
         call.bucket, options=options, principal=call.principal
     )
@@ -57,4 +57,4 @@ async def get_bucket_location(call: Call) -> web.StreamResponse:
     """GetBucketLocation: what was asked for at creation, else the gateway's region."""
     await call.check_bucket()
     options = await call.driver.container_options(call.bucket, principal=call.principal)
-    return document(xml.location(options.documents.get(LOCATION, call.region)))
+    return document(xml.location(options.documents.get(_LOCATION, call.region)))

@@ -42,8 +42,10 @@ class Call:
     """A request, proven to come from `principal`.
 
     `headers` are its pairs as received, `header` and `query` the same by lower case
-    name and by name. `common` are the headers of every
-    answer: add them to one that is prepared by its handler. `is_invited`: the client's wish for a 100 was met.
+    name and by name.
+
+    `common` are the headers of every answer, which a handler must add to one that it
+    prepares itself. `is_invited`: the client's wish for a 100 was met.
     """
 
     request: web.Request
