@@ -55,8 +55,8 @@ def environment(name: str, *requirements: str) -> Path:
     if not stamp.exists() or stamp.read_text() != wanted:
         console.print(f"installing {', '.join(requirements)} into .venvs/{name}")
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        pip = [folder / "bin" / "pip", "--disable-pip-version-check", "install", "-q"]
-        subprocess.run([*pip, *requirements], check=True)
+        pip = [str(folder / "bin" / "pip"), "--disable-pip-version-check", "install"]
+        subprocess.run([*pip, "-q", *requirements], check=True)
         stamp.write_text(wanted)
     return folder / "bin"
 
