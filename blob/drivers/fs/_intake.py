@@ -1,0 +1,147 @@
+"""Takes a body in: with back-pressure, hashed and written in threads, off the loop.
+
+One batch of about 1 MiB is worked on while the next one is collected, so an upload
+holds about two of them, and MD5 (which the ETag demands) runs without a pause.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from ...errors import (
+    BadDigestError,
+    IncompleteBodyError,
+    InvalidArgumentError,
+    InvalidDigestError,
+)
+from ...types import CreateOptions
+from ._records import Body
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ... import types
+    from ._files import DataFiles, Draft
+    from ._footer import Label
+    from ._threads import Threads
+
+_BATCH = 1024 * 1024
+# Hashing less than this on the loop costs less than a thread's wake-up.
+_HASH_ON_LOOP = 64 * 1024
+
+
+def check_options(options: CreateOptions | None) -> CreateOptions:
+    """Return the options, or none; raises for a length or digest that is none."""
+    checked = options or CreateOptions()
+    if checked.content_length is not None and checked.content_length < 0:
+        raise InvalidArgumentError("The content length must be 0 or more.")
+    if checked.content_md5 is not None and len(checked.content_md5) != 16:
+        raise InvalidDigestError
+    return checked
+
+
+class Intake:
+    """Receives one body; use it once.
+
+    After `receive` has returned, the body's data file belongs to the caller: either it
+    is committed, or `Housekeeper.discard` must have it.
+    """
+
+    def __init__(
+        self,
+        options: CreateOptions,
+        label: Label,
+        *,
+        files: DataFiles,
+        threads: Threads,
+        inline_limit: int,
+    ) -> None:
+        self._options = options
+        self._label = label
+        self._files = files
+        self._threads = threads
+        self._inline_limit = inline_limit
+        self._size = 0
+        self._held: list[bytes] = []
+        self._held_size = 0
+        self._draft: Draft | None = None
+        self._job: asyncio.Future[None] | None = None
+
+    async def receive(self, body: types.Body) -> Body:
+        """Take the whole body in; on any error, or cancelled, nothing is left."""
+        try:
+            async for piece in body:
+                await self._take(piece)
+            self._check_length(ended=True)
+            return await self._end()
+        except BaseException:
+            if self._draft is not None:
+                await self._threads.run(self._draft.abandon)
+            raise
+
+    async def _take(self, piece: bytes | bytearray | memoryview) -> None:
+        # Only bytes stay as they are once the producer is asked for more.
+        kept = piece if isinstance(piece, bytes) else bytes(piece)
+        self._size += len(kept)
+        self._check_length(ended=False)
+        self._held.append(kept)
+        self._held_size += len(kept)
+        if self._held_size >= _BATCH:
+            await self._pass_on()
+
+    def _check_length(self, *, ended: bool) -> None:
+        length = self._options.content_length
+        if length is not None and (
+            self._size > length or (ended and self._size < length)
+        ):
+            raise IncompleteBodyError
+
+    async def _pass_on(self) -> None:
+        if self._job is not None:
+            job, self._job = self._job, None
+            await self._threads.join(job)
+        if self._draft is None:
+            self._draft = self._files.draft()
+        held, self._held, self._held_size = self._held, [], 0
+        self._job = self._threads.start(self._draft.write, held)
+        # It may be left behind by an error; its own is then of no interest.
+        self._job.add_done_callback(_retrieve)
+
+    async def _end(self) -> Body:
+        if self._draft is None and self._size <= self._inline_limit:
+            inline = b"".join(self._held)
+            digest = await self._digest(inline)
+            self._check_digest(digest)
+            return Body(self._size, digest, self._checksums(), inline, None)
+        if self._job is not None:
+            await self._threads.join(self._job)
+        if self._draft is None:
+            self._draft = self._files.draft()
+        digest = await self._threads.run(
+            self._draft.finish, self._held, self._size, self._label
+        )
+        self._check_digest(digest)
+        return Body(self._size, digest, self._checksums(), None, self._draft.number)
+
+    async def _digest(self, inline: bytes) -> str:
+        if len(inline) <= _HASH_ON_LOOP:
+            return _md5(inline)
+        return await self._threads.run(_md5, inline)
+
+    def _check_digest(self, digest: str) -> None:
+        wanted = self._options.content_md5
+        if wanted is not None and wanted.hex() != digest:
+            raise BadDigestError
+
+    def _checksums(self) -> types.Checksums:
+        return self._options.checksums() if self._options.checksums else {}
+
+
+def _md5(data: bytes) -> str:
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def _retrieve(job: asyncio.Future[None]) -> None:
+    if not job.cancelled():
+        job.exception()

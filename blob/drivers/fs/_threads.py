@@ -1,0 +1,64 @@
+"""The store's own bounded executor for file work; used by whatever touches files."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from ._errors import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+# Most of this work waits for a disk: more threads than cores let syncs overlap.
+_WORKERS = 16
+
+
+class Threads:
+    """Runs blocking calls in threads; a call that began is always waited for."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="blob-fs")
+
+    def start(
+        self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> asyncio.Future[_T]:
+        """Begin the call now; `join` the future."""
+
+        def run() -> _T:
+            try:
+                return call(*args, **kwargs)
+            except Exception as error:  # noqa: BLE001 - translated and raised again
+                raise translate(error) from error.__cause__
+
+        return asyncio.get_running_loop().run_in_executor(self._pool, run)
+
+    async def join(self, job: asyncio.Future[_T]) -> _T:
+        """Wait for the job, also when cancelled meanwhile: then raise that at its end.
+
+        So whoever was cancelled knows that no thread works on its file any more.
+        """
+        cancelled: asyncio.CancelledError | None = None
+        while not job.done():
+            try:
+                await asyncio.wait((job,))
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            job.exception()  # else asyncio reports it as never retrieved
+            raise cancelled
+        return job.result()
+
+    async def run(
+        self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Begin the call and wait for it, as `join` does."""
+        return await self.join(self.start(call, *args, **kwargs))
+
+    def shutdown(self) -> None:
+        """Let the idle threads go; nothing may run."""
+        self._pool.shutdown(wait=False)

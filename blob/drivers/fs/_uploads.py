@@ -1,0 +1,159 @@
+"""Multipart uploads in the index, up to their end; `_complete` makes the file."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING
+
+from ...errors import NoSuchContainerError, NoSuchUploadError
+from ...types import PartListing
+from ._records import (
+    UPLOAD_COLUMNS,
+    dump_map,
+    load_part,
+    load_upload,
+    now_ns,
+    owner_columns,
+)
+from ._transaction import container_id, read_usage
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from ...types import Part, Principal
+    from ._records import Body, Row
+    from ._transaction import Limits, Transaction
+
+
+def new_upload_id() -> str:
+    """Return an upload id; ids made later are greater, which is the listing's order."""
+    return f"{time.time_ns():016x}{secrets.token_hex(8)}"
+
+
+def begin_upload(
+    txn: Transaction,
+    container: str,
+    key: bytes,
+    metadata: str | None,
+    checksum: tuple[str | None, str | None],
+    principal: Principal | None,
+) -> Row:
+    """Begin an upload; return the columns of UPLOAD_COLUMNS."""
+    found = container_id(txn.db, container)
+    upload_id = new_upload_id()
+    started = now_ns()
+    owner = owner_columns(principal)
+    txn.db.execute(
+        "INSERT INTO uploads(container, key, upload_id, initiated_ns, metadata, owner,"
+        " owner_name, checksum_algorithm, checksum_type)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (found, key, upload_id, started, metadata, *owner, *checksum),
+    )
+    return (key, upload_id, started, metadata, *owner, *checksum)
+
+
+def find_upload(
+    db: sqlite3.Connection, container: str, key: bytes, upload_id: str
+) -> Row:
+    """Return UPLOAD_COLUMNS, the upload's and the container's number in the index."""
+    found = container_id(db, container)
+    row: Row | None = db.execute(
+        f"SELECT {UPLOAD_COLUMNS}, u.id, u.container"  # noqa: S608 - constant columns
+        " FROM uploads AS u WHERE container = ? AND key = ? AND upload_id = ?",
+        (found, key, upload_id),
+    ).fetchone()
+    if row is None:
+        raise NoSuchUploadError
+    return row
+
+
+def check_part_room(
+    db: sqlite3.Connection,
+    container: str,
+    key: bytes,
+    upload_id: str,
+    number: int,
+    size: int | None,
+    limits: Limits,
+) -> tuple[int, int]:
+    """Return the numbers of upload and container; refuse early what has no room."""
+    *_, upload, found = find_upload(db, container, key, upload_id)
+    if size is not None and limits.quota is not None:
+        row = db.execute(
+            "SELECT size FROM parts WHERE upload = ? AND number = ?", (upload, number)
+        ).fetchone()
+        limits.check(read_usage(db), size - (0 if row is None else row[0]), 0)
+    return upload, found
+
+
+def put_part(
+    txn: Transaction, upload: int, container: int, number: int, body: Body
+) -> Part:
+    """Store or replace a part that was received."""
+    if txn.row("SELECT 1 FROM containers WHERE id = ?", (container,)) is None:
+        raise NoSuchContainerError
+    if txn.row("SELECT 1 FROM uploads WHERE id = ?", (upload,)) is None:
+        raise NoSuchUploadError
+    old = txn.row(
+        "SELECT size, content FROM parts WHERE upload = ? AND number = ?",
+        (upload, number),
+    )
+    txn.charge(body.size - (0 if old is None else old[0]))
+    row = (number, body.size, body.etag, now_ns(), dump_map(body.checksums))
+    txn.db.execute(
+        "INSERT OR REPLACE INTO parts(upload, content, number, size, etag, mtime_ns,"
+        " checksums) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (upload, txn.add_content(body), *row),
+    )
+    if old is not None:
+        txn.release_content(old[1])
+    return load_part(row)
+
+
+def list_parts(
+    db: sqlite3.Connection,
+    container: str,
+    key: bytes,
+    upload_id: str,
+    marker: int,
+    max_parts: int,
+) -> PartListing:
+    """List one page of parts."""
+    found = find_upload(db, container, key, upload_id)
+    rows = db.execute(
+        "SELECT number, size, etag, mtime_ns, checksums FROM parts"
+        " WHERE upload = ? AND number > ? ORDER BY number LIMIT ?",
+        (found[-2], marker, max_parts + 1),
+    ).fetchall()
+    parts = [load_part(row) for row in rows[:max_parts]]
+    more = len(rows) > len(parts) > 0
+    return PartListing(
+        load_upload(container, found), parts, more, parts[-1].number if more else None
+    )
+
+
+def abort_upload(txn: Transaction, container: str, key: bytes, upload_id: str) -> None:
+    """Drop an upload and its parts."""
+    drop_upload(txn, find_upload(txn.db, container, key, upload_id)[-2])
+
+
+def drop_uploads(txn: Transaction, container: int) -> None:
+    """Drop all uploads of a container that is going away."""
+    uploads = txn.db.execute(
+        "SELECT id FROM uploads WHERE container = ?", (container,)
+    ).fetchall()
+    for (upload,) in uploads:
+        drop_upload(txn, upload)
+
+
+def drop_upload(txn: Transaction, upload: int) -> None:
+    """Drop an upload and the parts it still has."""
+    parts = txn.db.execute(
+        "SELECT content, size FROM parts WHERE upload = ?", (upload,)
+    ).fetchall()
+    for content, _ in parts:
+        txn.release_content(content)
+    txn.charge(-sum(size for _, size in parts))
+    txn.db.execute("DELETE FROM parts WHERE upload = ?", (upload,))
+    txn.db.execute("DELETE FROM uploads WHERE id = ?", (upload,))
