@@ -1,0 +1,82 @@
+"""Making an aiobotocore client without stopping the loop: for `s3`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession, get_session
+from botocore.loaders import Loader
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from types_aiobotocore_s3 import S3Client
+
+Addressing: TypeAlias = Literal["auto", "path", "virtual"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientSettings:
+    """What a client is made of; None leaves it to the ordinary AWS chain."""
+
+    endpoint: str | None
+    use_ssl: bool
+    access_key: str | None
+    secret: str | None = field(repr=False)
+    session_token: str | None = field(repr=False)
+    region: str | None
+    addressing: Addressing
+    connect_timeout: float
+    read_timeout: float
+    ca_file: str | None
+
+
+@cache
+def _loader() -> Loader:
+    """Read S3's description once a process: it takes 0.1 s and 15 MiB."""
+    loader = Loader(include_default_search_paths=True)
+    for name in ("_retry", "endpoints", "partitions", "sdk-default-configuration"):
+        loader.load_data_with_path(name)
+    for kind in ("service-2", "endpoint-rule-set-1"):
+        loader.load_service_model("s3", kind)
+    return loader
+
+
+def _session() -> AioSession:
+    session = get_session()
+    session.register_component("data_loader", _loader())
+    session.full_config  # noqa: B018 - reads ~/.aws here, in the thread
+    return session
+
+
+async def make_client(
+    settings: ClientSettings,
+) -> AbstractAsyncContextManager[S3Client]:
+    """Return a client to be entered; files are read in a thread."""
+    session = await asyncio.to_thread(_session)
+    config = AioConfig(
+        signature_version="s3v4",
+        connect_timeout=settings.connect_timeout,
+        read_timeout=settings.read_timeout,
+        # The pipe does the retries and counts them.
+        retries={"total_max_attempts": 1, "mode": "standard"},
+        s3={"addressing_style": settings.addressing},
+        # The target sends its own checksums; unasked ones break older servers.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    return session.create_client(
+        "s3",
+        region_name=settings.region,
+        use_ssl=settings.use_ssl,
+        verify=settings.ca_file,
+        endpoint_url=settings.endpoint,
+        aws_access_key_id=settings.access_key,
+        aws_secret_access_key=settings.secret,
+        aws_session_token=settings.session_token,
+        config=config,
+    )
