@@ -108,8 +108,10 @@ class _Kept(logging.Handler):
 
 async def test_the_memory_driver_logs_to_the_logger_given():
     kept = _Kept()
-    logger = logging.Logger("of my own", logging.DEBUG)
+    logger = logging.getLogger("blob.tests.kept")
+    logger.setLevel(logging.DEBUG)
+    logger.propagate = False
     logger.addHandler(kept)
     async with create_driver({"type": "memory"}, logger=logger) as driver:
         await driver.container_create("abc")
-    assert [record.name for record in kept.records] == ["of my own"]
+    assert [record.name for record in kept.records] == ["blob.tests.kept"]
