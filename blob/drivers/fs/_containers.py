@@ -11,7 +11,7 @@ from ...errors import (
     OptionsChangedError,
 )
 from ...types import ContainerOptions
-from ._records import load_container, now_ns, owner_columns
+from ._records import load_container, lookup_text, now_ns, owner_columns
 from ._transaction import container_id
 from ._uploads import drop_uploads
 
@@ -41,7 +41,7 @@ def describe_container(db: sqlite3.Connection, name: str) -> ContainerInfo:
     """Describe one container."""
     row = db.execute(
         f"SELECT {_COLUMNS} FROM containers WHERE name = ?",  # noqa: S608 - constant
-        (name,),
+        (lookup_text(name),),
     ).fetchone()
     if row is None:
         raise NoSuchContainerError
@@ -91,7 +91,8 @@ def delete_container(txn: Transaction, name: str) -> None:
 def read_options(db: sqlite3.Connection, name: str) -> ContainerOptions:
     """Read the documents of a container."""
     row = db.execute(
-        "SELECT id, options_version FROM containers WHERE name = ?", (name,)
+        "SELECT id, options_version FROM containers WHERE name = ?",
+        (lookup_text(name),),
     ).fetchone()
     if row is None:
         raise NoSuchContainerError

@@ -11,6 +11,7 @@ import sqlite3
 from ...errors import (
     BlobError,
     CorruptDataError,
+    InvalidArgumentError,
     OutcomeUnknownError,
     StorageBusyError,
     StorageError,
@@ -39,6 +40,8 @@ def translate(error: Exception) -> Exception:
         return _caused(_from_sqlite(error), error)
     if isinstance(error, OSError):
         return _caused(_from_os(error), error)
+    if isinstance(error, UnicodeEncodeError):
+        return _caused(InvalidArgumentError("Not Unicode text."), error)
     return error
 
 

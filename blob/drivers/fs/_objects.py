@@ -20,6 +20,7 @@ from ._records import (
     dump_map,
     dump_metadata,
     load_file,
+    lookup_text,
     now_ns,
     owner_columns,
 )
@@ -88,7 +89,7 @@ def find_file(
         " CASE WHEN ?3 THEN t.body END FROM containers AS c"
         " LEFT JOIN objects AS o ON o.container = c.id AND o.key = ?2"
         " LEFT JOIN contents AS t ON t.id = o.content WHERE c.name = ?1",
-        (container, key, with_body),
+        (lookup_text(container), key, with_body),
     ).fetchone()
     if row is None:
         raise NoSuchContainerError

@@ -103,6 +103,15 @@ def load_sizes(text: str | None) -> tuple[int, ...]:
     return tuple(size for size, count in json.loads(text) for _ in range(count))
 
 
+def lookup_text(name: str) -> str:
+    """Return what to look a container name or upload id up by.
+
+    All of them are ASCII, so anything else is looked up as the name nobody has:
+    SQLite would not take text that is no Unicode.
+    """
+    return name if name.isascii() else ""
+
+
 def load_principal(owner: str | None, name: str | None) -> Principal | None:
     """Return the owner of a row."""
     return None if owner is None else Principal(owner, name or "")
@@ -182,4 +191,5 @@ def _checksum_type(
 
 
 def _dump(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    # ASCII with escapes: also lone surrogates come back as they were.
+    return json.dumps(value, separators=(",", ":"))

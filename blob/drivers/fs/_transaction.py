@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...errors import NoSuchContainerError, UsageExceededError
+from ._records import lookup_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,7 +27,7 @@ class Doomed(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What the store holds: bytes (of files, and parts of unfinished uploads), files."""
+    """What the store holds: bytes (also of parts of unfinished uploads), and files."""
 
     size: int
     objects: int
@@ -57,7 +58,9 @@ def read_usage(db: sqlite3.Connection) -> Usage:
 
 def container_id(db: sqlite3.Connection, name: str) -> int:
     """Return the id of a container; a name used again has another id."""
-    row = db.execute("SELECT id FROM containers WHERE name = ?", (name,)).fetchone()
+    row = db.execute(
+        "SELECT id FROM containers WHERE name = ?", (lookup_text(name),)
+    ).fetchone()
     if row is None:
         raise NoSuchContainerError
     return int(row[0])

@@ -13,6 +13,7 @@ from ._records import (
     dump_map,
     load_part,
     load_upload,
+    lookup_text,
     now_ns,
     owner_columns,
 )
@@ -61,7 +62,7 @@ def find_upload(
     row: Row | None = db.execute(
         f"SELECT {UPLOAD_COLUMNS}, u.id, u.container"  # noqa: S608 - constant columns
         " FROM uploads AS u WHERE container = ? AND key = ? AND upload_id = ?",
-        (found, key, upload_id),
+        (found, key, lookup_text(upload_id)),
     ).fetchone()
     if row is None:
         raise NoSuchUploadError
