@@ -115,7 +115,7 @@ class DeletingContract(Contract):
         assert len(lost) == 7
 
 
-class DeleteManyContract(Contract):
+class DeletingManyContract(Contract):
     """Deleting many files in one step."""
 
     async def test_many_are_deleted_in_the_order_asked_each_with_its_result(

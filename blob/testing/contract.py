@@ -16,13 +16,14 @@ without any container. `_support` has the helpers that the tests share.
 from __future__ import annotations
 
 from ..driver import Driver, supports_delete_many, supports_multipart
+from . import _needs  # noqa: F401 - before the others: they need it
 from ._completing import CompletingContract
 from ._concurrency import ConcurrencyContract
 from ._conditions import ConditionsContract
 from ._containers import ContainerOptionsContract, ContainersContract
 from ._copying import CopyingContract
 from ._creating import CreatingContract
-from ._deleting import DeleteManyContract, DeletingContract
+from ._deleting import DeletingContract, DeletingManyContract
 from ._keys import KeysContract
 from ._lifecycle import LifecycleContract, MultipartLifecycleContract
 from ._listing import ListingContract
@@ -31,6 +32,10 @@ from ._reading import ReadingContract
 from ._uploads import UploadsContract
 
 __all__ = ("DeleteManyContract", "DriverContract", "MultipartContract")
+
+
+class DeleteManyContract(DeletingManyContract):
+    """What a `DeleteManyDriver` is held to."""
 
 
 class MultipartContract(
