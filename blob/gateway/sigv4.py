@@ -53,6 +53,7 @@ _CREDENTIAL = re.compile(r"(.+)/([0-9]{8})/([^/]*)/([^/]*)/aws4_request", re.ASC
 _SIGNATURE = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
 _ISO_BASIC = re.compile(r"[0-9]{8}T[0-9]{6}Z", re.ASCII)
+_ZERO_OFFSET = re.compile(r" [+-]0000\Z", re.ASCII)
 _NO_SECRET = "no such access key, but the same work"  # noqa: S105 - nobody's secret
 
 
@@ -175,8 +176,11 @@ def _parse_value(value: str) -> Authorization:
     signature = fields["Signature"]
     if not _SIGNATURE.fullmatch(signature):
         raise SignatureDoesNotMatchError
-    names = tuple(sorted(fields["SignedHeaders"].lower().split(";")))
-    return Authorization(access_key, date, region, service, names, signature)
+    names = sorted(fields["SignedHeaders"].lower().split(";"))
+    if len(names) != len(set(names)):
+        # Each would be hashed again: much work for a stranger's few bytes.
+        raise AuthorizationHeaderMalformedError
+    return Authorization(access_key, date, region, service, tuple(names), signature)
 
 
 def _check_scope(authorization: Authorization, region: str) -> None:
@@ -319,7 +323,8 @@ def _parse_time(text: str) -> datetime:
             )
         except ValueError as error:
             raise InvalidDateError from error
-    moment = parse_http_date(text)
+    # botocore signs a Date that it writes with -0000.
+    moment = parse_http_date(_ZERO_OFFSET.sub(" GMT", text))
     if moment is None:
         raise InvalidDateError
     return moment

@@ -193,6 +193,7 @@ def test_payload_kinds_say_how_to_read_the_body():
             AuthorizationHeaderMalformedError,
         ),
         (lifecycle(signature="zz"), SignatureDoesNotMatchError),
+        (lifecycle(signed="host;host"), AuthorizationHeaderMalformedError),
         (lifecycle(extra=[authorization(BASE, LIFECYCLE)]), InvalidArgumentError),
     ],
 )
@@ -351,6 +352,21 @@ def test_a_path_sent_with_an_escaped_slash_may_be_signed_with_a_plain_one():
     assert check("GET", "/b/x%2fy", query, headers, now=datetime.now(UTC))
     with pytest.raises(SignatureDoesNotMatchError):
         check("GET", "/b/x%2fz", query, headers, now=datetime.now(UTC))
+
+
+@pytest.mark.parametrize("zone", ["-0000", "GMT"])
+def test_a_date_header_may_stand_for_x_amz_date(zone):
+    path, query, headers = botocore_signed("GET", "http://h/b/k", {"Date": "any"})
+    assert not any(name.lower() == "x-amz-date" for name, _ in headers)
+    now = datetime.now(UTC)
+    if zone == "-0000":
+        assert check("GET", path, query, headers, now=now)
+        return
+    (date,) = [value for name, value in headers if name == "Date"]
+    swapped = [pair for pair in headers if pair[0] != "Date"]
+    swapped.append(("Date", date.replace("-0000", zone)))
+    with pytest.raises(SignatureDoesNotMatchError):  # read, but not what was signed
+        check("GET", path, query, swapped, now=now)
 
 
 @pytest.mark.parametrize(
