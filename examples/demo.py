@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,7 +114,7 @@ def start_gateway(root: Path, keys: tuple[str, str] | None = None) -> Gateway:
 def download(s3: S3Client, key: str) -> tuple[int, str, float]:
     """Read an object; return its size, its SHA-256 and the seconds it took."""
     start, size, digest = time.monotonic(), 0, hashlib.sha256()
-    with s3.get_object(Bucket=BUCKET, Key=key)["Body"] as body:
+    with closing(s3.get_object(Bucket=BUCKET, Key=key)["Body"]) as body:
         for piece in body.iter_chunks(1 << 20):
             digest.update(piece)
             size += len(piece)
@@ -165,7 +165,7 @@ def crash(gateway: Gateway, figures: Figures) -> None:
         figures.peak("gateway", gateway.process.peak())
         gateway.process.kill()
         uploader.kill()
-    check(stored, f"killed after {stored} stored parts, others half on their way")
+    check(stored, f"killed after {stored} stored parts of hundreds")
 
 
 def look_again(gateway: Gateway, sha256: str, figures: Figures) -> None:

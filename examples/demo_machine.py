@@ -47,6 +47,7 @@ class Process:
         if stderr:
             stderr.close()
         self._watchdog = threading.Timer(PATIENCE, self._popen.kill)
+        self._watchdog.daemon = True
         self._watchdog.start()
 
     def __enter__(self) -> Self:
@@ -75,8 +76,10 @@ class Process:
         """The next thing it tells; `DemoError` with its log where it ended instead."""
         for message in self.told():
             return message
+        status = self._popen.wait(10)
+        self.kill()
         log = self._log.read_text()[-2000:] if self._log else ""
-        raise DemoError(f"{self.name} ended with {self._popen.wait()}\n{log}")
+        raise DemoError(f"{self.name} ended with {status}\n{log}")
 
     def peak(self) -> int:
         """Bytes of memory at most, so far."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import json
 import os
 import sys
@@ -30,31 +31,34 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from cloudpipe import CloudPipe
-from cloudpipe.events import PartDone
-from cloudpipe.events import Progress as Uploaded
+from cloudpipe import CloudPipe, PartDone
+from cloudpipe import Progress as Uploaded
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from cloudpipe.events import Event
+    from typing_extensions import Buffer
+
+    from cloudpipe import Event
 
 PART = 8 << 20
 PIECE = 1 << 20
 NOISE = 4 << 30  # nobody waits for its end: the demo kills us long before
 
 
-class PipeWriter:
+class PipeWriter(io.RawIOBase):
     """The file that tarfile writes to, in a thread: waits until the pipe has room."""
 
     def __init__(self, pipe: CloudPipe, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__()
         self._pipe = pipe
         self._loop = loop
         self.digest = hashlib.sha256()
         self.size = 0
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: Buffer, /) -> int:
         """Hand a piece to the event loop; return when the pipe has taken it."""
+        data = bytes(data)
         self.digest.update(data)
         self.size += len(data)
         asyncio.run_coroutine_threadsafe(self._pipe.write(data), self._loop).result()
@@ -103,6 +107,8 @@ async def follow(events: AsyncIterator[Event], bar: Progress, task: TaskID) -> N
                 bar.update(task, completed=uploaded)
             case PartDone(number=number, size=size):
                 tell(event="part", number=number, size=size)
+            case _:
+                pass
 
 
 def progress_bar() -> Progress:
