@@ -1,4 +1,6 @@
-"""Taking a body in: chunks of at most 1 MiB, its length, MD5 and checksums checked.
+"""Taking in what a call brings: a version id, metadata, and above all a body.
+
+A body becomes chunks of at most 1 MiB; its length, MD5 and checksums are checked.
 
 Used by the memory driver and by `blob.simple`.
 """
@@ -7,11 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from .errors import BadDigestError, IncompleteBodyError, InvalidDigestError
-from .types import CreateOptions
+from .errors import (
+    BadDigestError,
+    IncompleteBodyError,
+    InvalidDigestError,
+    NoSuchVersionError,
+)
+from .types import NULL_VERSION, CreateOptions, Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +30,23 @@ CHUNK = 1024 * 1024
 """Bytes in a chunk; the last one may have fewer."""
 
 _INLINE_HASH = 64 * 1024  # bytes; more would hold up the event loop
+
+
+def now() -> datetime:
+    """Return the time to stamp things with."""
+    return datetime.now(UTC)
+
+
+def check_version(version_id: str | None) -> None:
+    """Raise `NoSuchVersionError` for any version but the only one."""
+    if version_id not in (None, NULL_VERSION):
+        raise NoSuchVersionError
+
+
+def frozen(metadata: Metadata | None) -> Metadata:
+    """Return the metadata with a mapping that the caller cannot change any more."""
+    metadata = metadata or Metadata()
+    return replace(metadata, user=dict(metadata.user))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The memory driver: the reference implementation, and a real cache.
 
 Read in this order: `_store` (the state, and each change of it as one plain function),
-`_reader`, `_multipart`, `_driver`.
+`_multipart`, `_driver`.
 """
 
 from ._driver import MemoryDriver, create

@@ -7,8 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..._calls import Calls
-from ..._intake import take_in
+from ..._intake import check_version, frozen, now, take_in
 from ..._pages import Pager, encode
+from ..._reader import PiecesReader
 from ...errors import BlobError, DriverConfigError, InvalidArgumentError
 from ...rules import (
     check_container,
@@ -28,8 +29,7 @@ from ...types import (
     FileListing,
 )
 from ._multipart import MultipartUploads
-from ._reader import MemoryReader
-from ._store import Container, Data, File, Store, check_version, frozen, now
+from ._store import Container, Data, File, Store
 
 if TYPE_CHECKING:
     import logging
@@ -222,7 +222,7 @@ class MemoryDriver(MultipartUploads):
         conditions: Conditions | None = None,
         version_id: str | None = None,
         principal: Principal | None = None,  # noqa: ARG002 - the gateway's to judge
-    ) -> MemoryReader:
+    ) -> PiecesReader:
         """Open a file, or a range of it, or only its head; see `Driver`."""
         with self._calls:
             check_key(key)
@@ -230,8 +230,10 @@ class MemoryDriver(MultipartUploads):
             check_read(conditions, file.info)
             wanted = range if range_applies(conditions, file.info) else None
             start, stop = resolve_range(wanted, file.info.size)
-            return MemoryReader(
-                file, start, start if head else stop, is_partial=wanted is not None
+            stop = start if head else stop
+            pieces = file.data.cut(start, stop)
+            return PiecesReader(
+                file.info, pieces, start, stop, is_partial=wanted is not None
             )
 
     async def file_create(

@@ -7,7 +7,7 @@ import secrets
 from itertools import chain, count, pairwise
 from typing import TYPE_CHECKING
 
-from ..._intake import md5_of, take_in
+from ..._intake import frozen, md5_of, now, take_in
 from ..._pages import encode, group_of
 from ...driver import MAX_PARTS, MIN_PART_SIZE
 from ...errors import (
@@ -26,7 +26,7 @@ from ...types import (
     Upload,
     UploadListing,
 )
-from ._store import Data, File, PendingUpload, frozen, now
+from ._store import Data, File, PendingUpload
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,26 +7,25 @@ everything: what raises has changed nothing.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
+from ..._intake import check_version, now
 from ...errors import (
     ContainerExistsError,
     ContainerNotEmptyError,
     NoSuchContainerError,
     NoSuchFileError,
     NoSuchUploadError,
-    NoSuchVersionError,
     OptionsChangedError,
     UsageExceededError,
 )
 from ...rules import check_delete, check_write
-from ...types import NULL_VERSION, Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import datetime
 
     from ...types import (
         Conditions,
@@ -98,23 +97,6 @@ class Container:
     keys: list[bytes] = field(default_factory=list)
     files: dict[str, File] = field(default_factory=dict)
     uploads: dict[str, PendingUpload] = field(default_factory=dict)
-
-
-def frozen(metadata: Metadata | None) -> Metadata:
-    """Return the metadata with a mapping that the caller cannot change any more."""
-    metadata = metadata or Metadata()
-    return replace(metadata, user=dict(metadata.user))
-
-
-def now() -> datetime:
-    """Return the time to stamp things with."""
-    return datetime.now(UTC)
-
-
-def check_version(version_id: str | None) -> None:
-    """Raise `NoSuchVersionError` for any version but the only one."""
-    if version_id not in (None, NULL_VERSION):
-        raise NoSuchVersionError
 
 
 class Store:

@@ -1,29 +1,39 @@
-"""Reading a version that nothing changes any more; used by `_driver`."""
+"""Reading bytes in memory that nothing changes any more.
+
+Used by the memory driver and by `blob.simple`.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...errors import ClosedError
+from .errors import ClosedError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from types import TracebackType
     from typing import Self
 
-    from ...types import FileInfo
-    from ._store import File
+    from .types import FileInfo
 
 
-class MemoryReader:
+class PiecesReader:
     """One version of a file, opened. It outlives the file, but not its own closing."""
 
-    def __init__(self, file: File, start: int, stop: int, *, is_partial: bool) -> None:
-        self._info = file.info
+    def __init__(
+        self,
+        info: FileInfo,
+        pieces: Iterator[bytes],
+        start: int,
+        stop: int,
+        *,
+        is_partial: bool,
+    ) -> None:
+        self._info = info
         self._start = start
         self._stop = stop
         self._is_partial = is_partial
-        self._pieces: Iterator[bytes] | None = file.data.cut(start, stop)
+        self._pieces: Iterator[bytes] | None = pieces
 
     @property
     def info(self) -> FileInfo:
