@@ -231,13 +231,7 @@ def verify(
         ";".join(authorization.signed_headers),
         declared,
     )
-    matches = any(
-        hmac.compare_digest(
-            request.signature(form, key, timestamp, authorization.scope),
-            authorization.signature,
-        )
-        for form in canonical_paths(path)
-    )
+    matches = request.matches(canonical_paths(path), key, timestamp, authorization)
     if secret is None:
         raise InvalidAccessKeyIdError(
             extra={"AWSAccessKeyId": authorization.access_key}
@@ -263,6 +257,22 @@ class _Request(NamedTuple):
     headers: str
     signed: str
     payload: str
+
+    def matches(
+        self,
+        paths: Sequence[str],
+        key: bytes,
+        timestamp: str,
+        authorization: Authorization,
+    ) -> bool:
+        """Whether the signature is that of the request under one of the paths."""
+        return any(
+            hmac.compare_digest(
+                self.signature(path, key, timestamp, authorization.scope),
+                authorization.signature,
+            )
+            for path in paths
+        )
 
     def signature(self, path: str, key: bytes, timestamp: str, scope: str) -> str:
         canonical = (
