@@ -174,12 +174,7 @@ def gateway(
     start_gateway: Callable[..., AbstractContextManager[GatewayProcess]],
 ) -> Iterator[Gateway]:
     root = tmp_path_factory.mktemp("gateway") / "store"
-    with start_gateway(
-        "--driver",
-        "memory",
-        "--port",
-        "0",
-    ) as process:
+    with start_gateway("--root", str(root), "--port", "0") as process:
         yield process.gateway(root)
 
 
@@ -191,14 +186,9 @@ def gateway_https(
 ) -> Iterator[Gateway]:
     root = tmp_path_factory.mktemp("gateway-https") / "store"
     with start_gateway(
-        "--driver",
-        "memory",
-        "--port",
-        "0",
-        "--tls-cert",
-        str(certificates.cert_file),
-        "--tls-key",
-        str(certificates.key_file),
+        *("--root", str(root), "--port", "0"),
+        *("--tls-cert", str(certificates.cert_file)),
+        *("--tls-key", str(certificates.key_file)),
     ) as process:
         yield process.gateway(root, certificates.ca_file)
 
