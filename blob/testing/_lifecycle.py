@@ -44,7 +44,7 @@ def _create(driver: Driver, container: str) -> Coroutine[object, object, object]
 
 
 async def _read(driver: Driver, container: str) -> None:
-    assert await get(driver, container, "key") in (OLD, NEW)
+    assert await get(driver, container, "key") in (OLD, NEW, b"after")
 
 
 CALLS: dict[str, Call] = {
