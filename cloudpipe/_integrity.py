@@ -16,6 +16,7 @@ from awscrt import checksums as _crt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+
     from .target import Chunk, Part
 
 Integrity: TypeAlias = Literal["crc64nvme", "crc32c", "crc32", "sha256", "md5", "none"]

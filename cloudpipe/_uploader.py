@@ -9,7 +9,7 @@ import asyncio
 import random
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import TypeVar, TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .errors import (
     AbortFailedError,
@@ -24,9 +24,10 @@ from .events import Event, PartDone, PartRetried, PartStarted
 from .target import Body, ObjectInfo, Part, Target, Upload, UploadOptions, UploadResult
 
 if TYPE_CHECKING:
-    from ._chunker import CutPart
-    from ._backoff import Backoff
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+
+    from ._backoff import Backoff
+    from ._chunker import CutPart
 
 T = TypeVar("T")
 
@@ -202,7 +203,7 @@ class Uploader:
         attempt = 0
         while True:
             try:
-                return await _guarded(operation, call)
+                return await guarded(operation, call)
             except CloudPipeError as exc:
                 attempt += 1
                 self._in_doubt |= exc.ambiguous
@@ -293,7 +294,7 @@ class Uploader:
     async def _remove(self, upload: Upload) -> None:
         """Abort once and look; forgets the upload when it is gone."""
         try:
-            await _guarded("AbortMultipartUpload", lambda: self._target.abort(upload))
+            await guarded("AbortMultipartUpload", lambda: self._target.abort(upload))
         except NoSuchUploadError:
             self._forget()
             return
@@ -302,7 +303,7 @@ class Uploader:
                 raise
             return
         try:
-            await _guarded("ListParts", lambda: self._target.list_parts(upload))
+            await guarded("ListParts", lambda: self._target.list_parts(upload))
         except CloudPipeError as exc:
             # Gone; or listing is not allowed here: then the abort's word must do.
             if not exc.retryable:
@@ -319,7 +320,7 @@ class Uploader:
                 raise
 
 
-async def _guarded(operation: str, call: Callable[[], Awaitable[T]]) -> T:
+async def guarded(operation: str, call: Callable[[], Awaitable[T]]) -> T:
     """Call a target; what it raises beside the package's errors becomes one of them."""
     try:
         return await call()

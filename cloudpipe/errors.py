@@ -15,7 +15,8 @@ CloudPipeError
     ├── ConnectionLostError (ConnectionError)   retryable: it broke before the answer
     │   └── UnreachableError              no connection could be made: nothing was sent
     ├── StalledError (TimeoutError)       retryable: nothing moved for too long
-    ├── UnavailableError                  retryable: 5xx, SlowDown, RequestTimeout
+    ├── UnavailableError                  retryable: 503, SlowDown, RequestTimeout
+    │   └── InternalError                 any other 5xx: it may have been applied
     ├── AccessDeniedError (PermissionError)     403, or no credentials found
     ├── NoSuchBucketError (FileNotFoundError)
     ├── NoSuchKeyError (FileNotFoundError)
@@ -36,6 +37,7 @@ __all__ = (
     "ConfigError",
     "ConnectionLostError",
     "IntegrityError",
+    "InternalError",
     "NoSuchBucketError",
     "NoSuchKeyError",
     "NoSuchUploadError",
@@ -131,9 +133,14 @@ class StalledError(TargetError, TimeoutError):
 
 
 class UnavailableError(TargetError):
-    """The store said to try again: 5xx, SlowDown, RequestTimeout."""
+    """The store did nothing and said to try again: 503, SlowDown, RequestTimeout."""
 
     retryable = True
+
+
+class InternalError(UnavailableError):
+    """The store failed at it (5xx, or an error in a 200): it may have been applied."""
+
     ambiguous = True
 
 

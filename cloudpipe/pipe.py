@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import nullcontext
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -12,7 +12,7 @@ from ._backoff import Backoff
 from ._buffer import Buffer
 from ._sizes import PartSizes
 from ._subscribers import EventQueue, Subscribers
-from ._uploader import Policy, Uploader
+from ._uploader import Policy, Uploader, guarded
 from .errors import AbortFailedError, ClosedError, CloudPipeError, ConfigError
 from .events import (
     Drained,
@@ -397,7 +397,10 @@ class CloudPipe:
         """Own the upload from `Ready` to `End`: everything it starts ends in here."""
         outcome: Outcome = "failed"
         try:
-            async with self._owned or nullcontext():
+            async with AsyncExitStack() as stack:
+                if self._owned is not None:
+                    entering = stack.enter_async_context(self._owned)
+                    await guarded("start", lambda: entering)
                 self._ready = True
                 self._subscribers.tell(Ready())
                 self._notify()
@@ -458,7 +461,7 @@ class CloudPipe:
             self._notify()
 
     async def _leave(self, task: asyncio.Task[None]) -> None:
-        """Abort and wait for the end, however often cancelled: it is bounded in time."""
+        """Abort and wait for the end, however often cancelled: both are bounded."""
         self._request_stop("abort")
         cancelled: asyncio.CancelledError | None = None
         while not task.done():

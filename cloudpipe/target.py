@@ -8,7 +8,7 @@ completion whose answer was lost can only be recognised by its checksum.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias, runtime_checkable, TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 
 from .errors import ConfigError
 

@@ -42,14 +42,22 @@ def _loader() -> Loader:
     for name in ("_retry", "endpoints", "partitions", "sdk-default-configuration"):
         loader.load_data_with_path(name)
     for kind in ("service-2", "endpoint-rule-set-1"):
-        loader.load_service_model("s3", kind)
+        # The cache knows a call by how its arguments are given: as botocore does.
+        loader.load_service_model("s3", kind, api_version=None)
     return loader
 
 
-def _session() -> AioSession:
+def _session(*, chain: bool) -> AioSession:
+    """Make a session, in a thread: this reads files.
+
+    So does the chain of credentials, whose coroutine blocks the loop it runs on: it
+    gets a loop of its own. What it finds is kept in the session, bound to no loop.
+    """
     session = get_session()
     session.register_component("data_loader", _loader())
-    session.full_config  # noqa: B018 - reads ~/.aws here, in the thread
+    session.full_config  # noqa: B018 - read here and kept
+    if chain:
+        asyncio.run(session.get_credentials())
     return session
 
 
@@ -57,7 +65,7 @@ async def make_client(
     settings: ClientSettings,
 ) -> AbstractAsyncContextManager[S3Client]:
     """Return a client to be entered; files are read in a thread."""
-    session = await asyncio.to_thread(_session)
+    session = await asyncio.to_thread(_session, chain=settings.access_key is None)
     config = AioConfig(
         signature_version="s3v4",
         connect_timeout=settings.connect_timeout,

@@ -16,6 +16,7 @@ from ..errors import (
     ConfigError,
     ConnectionLostError,
     IntegrityError,
+    InternalError,
     NoSuchBucketError,
     NoSuchKeyError,
     NoSuchUploadError,
@@ -27,6 +28,7 @@ from ..errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
     from ..s3stream import Response
 
 _CODES: dict[str, type[TargetError]] = {
@@ -36,7 +38,7 @@ _CODES: dict[str, type[TargetError]] = {
     # Codes that S3 sends with a 4xx, or in a 200, and that pass.
     "RequestTimeout": UnavailableError,
     "SlowDown": UnavailableError,
-    "InternalError": UnavailableError,
+    "InternalError": InternalError,
     "ServiceUnavailable": UnavailableError,
     "OperationAborted": UnavailableError,
     "IncompleteBody": UnavailableError,
@@ -47,6 +49,7 @@ _STATUSES: dict[int, type[TargetError]] = {
     403: AccessDeniedError,
     408: UnavailableError,
     429: UnavailableError,
+    503: UnavailableError,
 }
 _NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError)
 _CONFIG = (
@@ -67,7 +70,7 @@ def error_of(operation: str, code: str, status: int, message: str) -> CloudPipeE
         return IntegrityError(text)
     cls = _CODES.get(code) or _STATUSES.get(status)
     if cls is None:
-        cls = UnavailableError if status >= 500 else TargetError
+        cls = InternalError if status >= 500 else TargetError
     return cls(text, operation=operation, code=code, status=status)
 
 

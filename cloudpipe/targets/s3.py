@@ -26,8 +26,8 @@ from ..errors import (
     CloudPipeError,
     ConfigError,
     IntegrityError,
+    InternalError,
     ObjectIntegrityError,
-    UnavailableError,
 )
 from ..s3stream import PutStream, Response
 from ..s3wire import object_url, sign_put
@@ -240,7 +240,7 @@ class S3Target:
             answer = await self._client.complete_multipart_upload(**request)
         etag = answer.get("ETag", "").strip('"')
         if not etag:  # a 200 whose body is no result
-            raise UnavailableError(
+            raise InternalError(
                 "CompleteMultipartUpload: 200 without a result",
                 operation="CompleteMultipartUpload",
                 status=200,
