@@ -95,7 +95,7 @@ def _check_parts(
         row = known.get(part.number)
         if row is None or row[2] != part.etag:
             raise InvalidPartError
-        sums = load_map(row[3]) if part.checksums else {}
+        sums = load_map(row[3])
         if any(sums.get(name) != value for name, value in part.checksums.items()):
             raise InvalidPartError
         stored.append(_Stored(*row[:3]))

@@ -53,7 +53,7 @@ async def upload(driver: FsDriver, key: str, *parts: bytes) -> None:
 
 
 async def step(driver: FsDriver, key: str, dice: random.Random) -> None:
-    data = dice.randbytes(dice.choice((0, 100, 16_384, 16_385, 40_000, 120_000)))
+    data = dice.randbytes(dice.choice((0, 100, 20_000, 65_536, 65_537, 140_000)))
     action = dice.randrange(10)
     if action == 0:
         journal(f"try {key} -")

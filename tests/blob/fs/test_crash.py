@@ -75,6 +75,7 @@ async def run_and_kill(root: Path, seed: str, dice: random.Random) -> str:
     seconds = OPENING_SECONDS if in_opening else WRITING_SECONDS
     reading = asyncio.create_task(process.stdout.read())
     await asyncio.sleep(dice.uniform(0, seconds))
+    assert process.returncode is None, "the writer died by itself"
     process.kill()
     tail = await reading
     await process.wait()
