@@ -133,7 +133,7 @@ class Wire:
         signed = self.sign(
             method, target, headers, payload=payload, canonical_path=canonical_path
         )
-        if method in ("PUT", "POST") and "transfer-encoding" not in signed:
+        if (body or method in ("PUT", "POST")) and "transfer-encoding" not in signed:
             signed.setdefault("content-length", str(len(body)))
         return self.send(method, target, signed, body)
 
