@@ -104,6 +104,14 @@ class CopyingContract(Contract):
         assert await get(driver, container, "key") == b"body"
         assert await keys(driver, container) == ["key"]
 
+    async def test_a_copy_has_its_own_time(
+        self, driver: Driver, container: str
+    ) -> None:
+        await put(driver, container, "source", b"x")
+        between = await put(driver, container, "between", b"x")
+        made = await driver.file_copy(container, "copy", container, "source")
+        assert made.last_modified >= between.last_modified
+
     async def test_a_copy_keeps_the_checksums_of_its_bytes(
         self, driver: Driver, container: str
     ) -> None:

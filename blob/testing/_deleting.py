@@ -12,6 +12,7 @@ import pytest
 
 from ..driver import supports_delete_many
 from ..errors import (
+    ClosedError,
     InvalidKeyError,
     NoSuchContainerError,
     NoSuchFileError,
@@ -19,7 +20,7 @@ from ..errors import (
     PreconditionFailedError,
 )
 from ..types import NULL_VERSION, DeleteGuard, DeleteRequest
-from ._support import Contract, get, keys, outcomes, put
+from ._support import Contract, cancelled_at, get, keys, outcomes, put
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,6 +172,30 @@ class DeletingManyContract(Contract):
     ) -> None:
         with pytest.raises(NoSuchContainerError):
             await _delete_many(driver, "no-such-container", (DeleteRequest("key"),))
+
+    async def test_a_deletion_of_many_cancelled_at_any_step_leaves_it_usable(
+        self, driver: Driver, container: str
+    ) -> None:
+        names = ["a", "b", "c"]
+        requests = [DeleteRequest(name) for name in names]
+        for step in range(200):
+            for name in names:
+                await put(driver, container, name, name.encode())
+            call = _delete_many(driver, container, requests)
+            cancelled = await cancelled_at(step, call)
+            for file in (await driver.file_list(container)).files:
+                assert await get(driver, container, file.key) == file.key.encode()
+            if not cancelled:
+                assert await keys(driver, container) == []
+                return
+        pytest.fail("the call never ends")
+
+    async def test_a_closed_driver_refuses_to_delete_many(
+        self, driver: Driver, container: str
+    ) -> None:
+        await driver.aclose()
+        with pytest.raises(ClosedError):
+            await _delete_many(driver, container, [DeleteRequest("key")])
 
 
 async def _delete_many(

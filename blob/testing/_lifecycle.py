@@ -158,6 +158,28 @@ class LifecycleContract(Contract):
         error = creating.exception()
         assert error is None or isinstance(error, ClosedError)
 
+    async def test_closing_that_is_cancelled_is_finished_by_the_next(
+        self, driver: Driver, container: str
+    ) -> None:
+        gate = Gate()
+        creating = asyncio.create_task(
+            driver.file_create(container, "key", Pieces(NEW, gate=gate))
+        )
+        await gate.reached.wait()
+        closing = asyncio.create_task(driver.aclose())
+        for _ in range(20):
+            await asyncio.sleep(0)
+        closing.cancel()
+        await asyncio.wait([closing])
+        with pytest.raises(ClosedError):
+            await driver.container_list()
+        gate.open.set()
+        await asyncio.wait([creating])
+        assert creating.exception() is None or isinstance(
+            creating.exception(), ClosedError
+        )
+        await driver.aclose()
+
     @pytest.mark.parametrize("operation", sorted(CALLS))
     async def test_a_call_cancelled_at_any_step_leaves_old_or_new(
         self, driver: Driver, operation: str
