@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import hashlib
 import sqlite3
-from contextlib import closing
+from contextlib import asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from blob import create_driver
+from blob.drivers.fs._layout import CommitLock, Layout
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
     from blob.drivers.fs import FsDriver
@@ -104,3 +108,31 @@ def audit(root: Path, data_files: Callable[[], set[str]]) -> Callable[[], None]:
 @pytest.fixture
 def digest() -> Callable[[bytes], str]:
     return lambda data: hashlib.md5(data).hexdigest()
+
+
+@pytest.fixture
+def until() -> Callable[..., object]:
+    """Wait for what a thread does in its own time and tells nobody."""
+
+    async def wait(holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(10):
+            while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.005)
+
+    return wait
+
+
+@pytest.fixture
+def locked(root: Path) -> Callable[[], AbstractAsyncContextManager[None]]:
+    """Hold the commit lock, so that the writer waits and its queue grows."""
+
+    @asynccontextmanager
+    async def hold() -> AsyncIterator[None]:
+        lock = await asyncio.to_thread(CommitLock, Layout(root))
+        await asyncio.to_thread(fcntl.flock, lock._fd, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            lock.close()
+
+    return hold
