@@ -14,7 +14,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ...errors import CorruptDataError, DriverConfigError
+from ...errors import CorruptDataError, DriverConfigError, StorageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +35,19 @@ class Layout:
         self.data = root / "data"
 
     def make_root(self) -> None:
-        """Create the root and its directories where they are missing, synced."""
+        """Create the root and its directories where they are missing, synced.
+
+        Raises `StorageError` where there can be no such directory.
+        """
+        try:
+            self._make_directories()
+        except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+            raise StorageError(
+                "The root of the store cannot be created or written:"
+                f" {os.strerror(error.errno or 0)}."
+            ) from error
+
+    def _make_directories(self) -> None:
         missing = [self.root]
         while not missing[-1].parent.exists():
             missing.append(missing[-1].parent)

@@ -32,8 +32,11 @@ class Threads:
         def run() -> _T:
             try:
                 return call(*args, **kwargs)
-            except Exception as error:  # noqa: BLE001 - translated and raised again
-                raise translate(error) from error.__cause__
+            except Exception as error:
+                ours = translate(error)
+                if ours is error:
+                    raise
+                raise ours from error
 
         return asyncio.get_running_loop().run_in_executor(self._pool, run)
 

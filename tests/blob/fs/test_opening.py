@@ -1,0 +1,237 @@
+"""Options, layout, opening and closing."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import pickle
+import threading
+
+import pytest
+
+from blob import create_driver
+from blob.drivers.fs import create
+from blob.errors import (
+    ClosedError,
+    CorruptDataError,
+    DriverConfigError,
+    StorageError,
+)
+
+LOGGER = logging.getLogger("blob.fs")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"root": ""},
+        {"root": 7},
+        {"root": b"/tmp"},
+        {"root": "a\0b"},
+        {"root": "x", "durability": "some"},
+        {"root": "x", "durability": ["full"]},
+        {"root": "x", "quota": -1},
+        {"root": "x", "quota": "1G"},
+        {"root": "x", "obj_limit": True},
+        {"root": "x", "inline_limit": 1 << 30},
+        {"root": "x", "qouta": 1},
+    ],
+)
+def test_bad_options_are_refused_at_once(options) -> None:
+    with pytest.raises(DriverConfigError, match="fs: "):
+        create(options, LOGGER)
+
+
+def test_creating_a_driver_opens_nothing(root, open_fs) -> None:
+    before = threading.active_count()
+    driver = open_fs()
+    assert not root.exists()
+    assert threading.active_count() == before
+    assert driver.kind == "fs"
+
+
+async def test_a_root_several_levels_deep_is_created(root) -> None:
+    async with create_driver({"type": "fs", "root": root / "a" / "b"}) as driver:
+        await driver.container_create("box")
+    assert (root / "a" / "b" / "VERSION").read_text() == "blob-fs 1\n"
+
+
+async def test_an_unknown_layout_is_refused(root, open_fs) -> None:
+    root.mkdir()
+    (root / "VERSION").write_text("blob-fs 9\n")
+    driver = open_fs()
+    with pytest.raises(DriverConfigError, match="layout 'blob-fs 9'"):
+        await driver.ready()
+    await driver.aclose()
+    assert not (root / "index.db").exists()
+
+
+async def test_an_index_without_a_version_is_refused(root, open_fs) -> None:
+    root.mkdir()
+    (root / "index.db").write_bytes(b"somebody else's")
+    driver = open_fs()
+    with pytest.raises(DriverConfigError, match="no VERSION"):
+        await driver.ready()
+    await driver.aclose()
+    assert (root / "index.db").read_bytes() == b"somebody else's"
+
+
+async def test_data_without_an_index_is_not_hidden_by_a_new_one(
+    root, open_fs, body
+) -> None:
+    async with open_fs() as driver:
+        await driver.container_create("box")
+        await driver.file_create("box", "key", body(bytes(100_000)))
+    for path in root.glob("index.db*"):
+        path.unlink()
+    driver = open_fs()
+    with pytest.raises(CorruptDataError, match="index is missing"):
+        await driver.ready()
+    await driver.aclose()
+    assert len(list(root.glob("data/*/*/*"))) == 1
+
+
+async def test_a_damaged_index_is_told(root, open_fs) -> None:
+    async with open_fs() as driver:
+        await driver.container_create("box")
+    (root / "index.db").write_bytes(b"garbage" * 1000)
+    driver = open_fs()
+    with pytest.raises(CorruptDataError, match="index of the store is damaged"):
+        await driver.ready()
+    await driver.aclose()
+
+
+@pytest.mark.parametrize("where", ["under a file", "in a place without writing"])
+async def test_an_unusable_root_is_a_clear_error_without_its_path(
+    where, tmp_path
+) -> None:
+    if where == "under a file":
+        (tmp_path / "file").write_text("")
+        root = tmp_path / "file" / "root"
+    else:
+        root = "/proc/self/root-of-a-store"
+    driver = create({"root": root}, LOGGER)
+    with pytest.raises(StorageError, match="root of the store cannot") as caught:
+        await driver.ready()
+    assert str(root) not in str(caught.value)
+    assert isinstance(caught.value.__cause__, OSError)
+    assert type(pickle.loads(pickle.dumps(caught.value))) is type(caught.value)
+    await driver.aclose()
+
+
+async def test_opening_can_be_tried_again(tmp_path) -> None:
+    obstacle = tmp_path / "file"
+    obstacle.write_text("")
+    driver = create({"root": obstacle / "root"}, LOGGER)
+    with pytest.raises(StorageError):
+        await driver.ready()
+    obstacle.unlink()
+    await driver.ready()
+    await driver.aclose()
+
+
+async def test_callers_share_one_opening(root, open_fs) -> None:
+    driver = open_fs()
+    calls = [driver.ready(), driver.container_list(), driver.ready()]
+    await asyncio.gather(*calls)
+    assert len(list((root / "processes").iterdir())) == 1
+    await driver.aclose()
+
+
+async def test_a_cancelled_opening_goes_on_for_the_others(open_fs) -> None:
+    driver = open_fs()
+    first = asyncio.create_task(driver.ready())
+    await asyncio.sleep(0)
+    second = asyncio.create_task(driver.container_list())
+    await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait([first])
+    assert first.cancelled()
+    assert await second == []
+    await driver.aclose()
+
+
+async def test_an_opening_nobody_waits_for_is_closed_all_the_same(
+    root, open_fs
+) -> None:
+    driver = open_fs()
+    opening = asyncio.create_task(driver.ready())
+    await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait([opening])
+    await driver.aclose()
+    assert list((root / "processes").iterdir()) == []
+
+
+async def test_closing_ends_open_readers_and_all_who_close_wait(
+    root, open_fs, body
+) -> None:
+    driver = open_fs()
+    await driver.container_create("box")
+    await driver.file_create("box", "key", body(bytes(3 << 20)))
+    reader = await driver.file_read("box", "key")
+    assert len(await anext(reader)) == 1 << 20
+    await asyncio.gather(driver.aclose(), driver.aclose())
+    with pytest.raises(ClosedError):
+        await anext(reader)
+    await reader.aclose()
+    with pytest.raises(ClosedError):
+        await driver.container_list()
+    with pytest.raises(ClosedError):
+        await driver.ready()
+    assert list((root / "processes").iterdir()) == []
+
+
+async def test_closing_goes_on_when_its_caller_is_cancelled(
+    root, open_fs, body
+) -> None:
+    driver = open_fs()
+    await driver.container_create("box")
+    may_end = asyncio.Event()
+
+    async def slow():
+        yield b"begun"
+        await may_end.wait()
+
+    writing = asyncio.create_task(driver.file_create("box", "key", slow()))
+    closing = asyncio.create_task(driver.aclose())
+    await asyncio.sleep(0.01)
+    closing.cancel()
+    await asyncio.wait([closing])
+    assert closing.cancelled()
+    may_end.set()
+    assert (await writing).size == 5
+    await driver.aclose()
+    assert list((root / "processes").iterdir()) == []
+
+
+async def test_a_driver_belongs_to_its_loop(open_fs) -> None:
+    async with open_fs() as driver:
+
+        def elsewhere() -> None:
+            with pytest.raises(DriverConfigError, match="loop"):
+                asyncio.run(driver.container_list())
+
+        await asyncio.to_thread(elsewhere)
+
+
+async def test_a_driver_that_is_not_closed_warns(open_fs) -> None:
+    driver = open_fs()
+    await driver.ready()
+    with pytest.warns(ResourceWarning, match="FsDriver was not closed"):
+        driver.__del__()
+    await driver.aclose()
+
+
+async def test_what_was_written_is_there_after_reopening(open_fs, body, read) -> None:
+    data = {str(size): os.urandom(size) for size in (0, 1, 65_536, 65_537, 3 << 20)}
+    async with open_fs() as driver:
+        await driver.container_create("box", options={"location": "here"})
+        for key, value in data.items():
+            await driver.file_create("box", key, body(value))
+    async with open_fs() as driver:
+        assert (await driver.container_options("box")).documents == {"location": "here"}
+        for key, value in data.items():
+            assert await read(driver, "box", key) == value
