@@ -6,16 +6,24 @@ application that mounts it beside its own pages needs only `make_app`.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from aiohttp import web
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
     from typing import Self
 
 __all__ = ("READ_BUFFER", "Server")
+
+_log = logging.getLogger("blob.gateway")
+
+_CANCEL_SECONDS = 1.0
+_LOOK_SECONDS = 0.02
 
 READ_BUFFER = 2**20
 """Bytes buffered of each body on its way in: measured, a quarter faster than 64 KiB."""
@@ -24,8 +32,10 @@ READ_BUFFER = 2**20
 class Server:
     """Serves an application on one address; `async with` starts and stops it.
 
-    Stopping refuses new connections at once and lets the requests in flight finish for
-    up to `grace` seconds. The application's driver is not closed: who made it does.
+    Stopping refuses new connections at once, lets the requests in flight finish for up
+    to `grace` seconds and cancels what is left. The application gets a middleware that
+    counts them, so it must not have been started elsewhere. The application's driver is
+    not closed: who made it does.
     """
 
     def __init__(
@@ -37,6 +47,7 @@ class Server:
         ssl_context: ssl.SSLContext | None = None,
         grace: float = 30.0,
     ) -> None:
+        app.middlewares.insert(0, self._count)
         self._runner = web.AppRunner(
             app,
             access_log=None,
@@ -44,11 +55,14 @@ class Server:
             # An object is the bytes that came, whatever their Content-Encoding.
             auto_decompress=False,
             read_bufsize=READ_BUFFER,
-            shutdown_timeout=grace,
+            shutdown_timeout=_CANCEL_SECONDS,
         )
         self._host = host
         self._port = port
         self._ssl = ssl_context
+        self._grace = grace
+        self._busy: set[object] = set()
+        self._is_stopping = False
 
     @property
     def port(self) -> int:
@@ -74,7 +88,37 @@ class Server:
 
     async def aclose(self) -> None:
         """Stop as the class says; idempotent."""
+        # The runner's own shutdown drops what uploads still send, so it comes after.
+        self._is_stopping = True
+        for site in list(self._runner.sites):
+            await site.stop()
+        await asyncio.sleep(0)  # requests that are already here begin
+        if self._runner.server is not None:
+            for connection in self._runner.server.connections:
+                if connection not in self._busy:
+                    connection.close()
+            try:
+                async with asyncio.timeout(self._grace):
+                    while self._runner.server.connections:  # noqa: ASYNC110 - until the last byte has left, of which no event tells
+                        await asyncio.sleep(_LOOK_SECONDS)
+            except TimeoutError:
+                _log.warning("%d requests did not end in time", len(self._busy))
         await self._runner.cleanup()
+
+    @web.middleware
+    async def _count(
+        self,
+        request: web.Request,
+        handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
+    ) -> web.StreamResponse:
+        connection = request.protocol
+        self._busy.add(connection)  # HTTP/1: one request at a time
+        try:
+            return await handler(request)
+        finally:
+            self._busy.discard(connection)
+            if self._is_stopping:
+                connection.close()  # after this answer
 
     async def __aenter__(self) -> Self:
         await self.start()
