@@ -1,8 +1,9 @@
 """Async blob drivers, and the S3 gateway in front of them.
 
 Read in this order: `types` (what goes in and out), `errors`, `driver` (the Protocols),
-`rules` (what every driver applies alike), `registry` (from options to a driver), then
-`drivers/` and `gateway/`, which do not know each other, and `cli/`.
+`rules` (what every driver applies alike), `registry` (from options to a driver),
+`simple` (a base class for small stores), then `testing` (the contract suite), `drivers`
+and `gateway`, which do not know each other, and `cli`.
 """
 
 from .driver import (

@@ -148,7 +148,7 @@ class InvalidArgumentError(BlobError, ValueError):
 
 
 class InvalidContainerNameError(InvalidArgumentError):
-    """The container name breaks the rules of `blob.names.check_container`."""
+    """The container name breaks the rules of `blob.rules.check_container`."""
 
     code = "InvalidContainerName"
     _default = (

@@ -1,1 +1,1 @@
-"""The drivers of the box; each module knows nothing of the others."""
+"""The drivers of the box: `memory` and `fs`. None knows the others, nor the gateway."""
