@@ -158,5 +158,6 @@ class StoreOwner:
             calls=self._calls,
             on_close=self._readers.discard,
         )
-        self._readers.add(reader)
+        if opened.body is not None and opened.body.holds:
+            self._readers.add(reader)
         return reader

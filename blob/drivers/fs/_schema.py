@@ -14,6 +14,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING
 
+from ...errors import StorageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -82,7 +84,7 @@ def connect(path: Path, durability: Durability) -> sqlite3.Connection:
     """Open a connection for writing; call it under the commit lock."""
     db = _connect(path)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
+        _use_log(db)
         db.execute(f"PRAGMA synchronous = {'OFF' if durability == 'none' else 'FULL'}")
         # The writer checkpoints when it has nothing better to do.
         db.execute("PRAGMA wal_autocheckpoint = 0")
@@ -113,6 +115,12 @@ def create_tables(db: sqlite3.Connection) -> None:
     known = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone()
     if known is None:
         db.executescript("BEGIN IMMEDIATE;" + _TABLES + "COMMIT;")
+
+
+def _use_log(db: sqlite3.Connection) -> None:
+    (mode,) = db.execute("PRAGMA journal_mode = WAL").fetchone()
+    if mode != "wal":
+        raise StorageError("The file system of the store cannot share memory.")
 
 
 def _connect(path: Path) -> sqlite3.Connection:
