@@ -93,17 +93,23 @@ class Server:
         for site in list(self._runner.sites):
             await site.stop()
         await asyncio.sleep(0)  # requests that are already here begin
-        if self._runner.server is not None:
-            for connection in self._runner.server.connections:
-                if connection not in self._busy:
-                    connection.close()
-            try:
-                async with asyncio.timeout(self._grace):
-                    while self._runner.server.connections:  # noqa: ASYNC110 - until the last byte has left, of which no event tells
-                        await asyncio.sleep(_LOOK_SECONDS)
-            except TimeoutError:
+        try:
+            async with asyncio.timeout(self._grace):
+                while self._close_idle():  # noqa: ASYNC110 - of the last byte leaving no event tells
+                    await asyncio.sleep(_LOOK_SECONDS)
+        except TimeoutError:
+            if self._busy:
                 _log.warning("%d requests did not end in time", len(self._busy))
         await self._runner.cleanup()
+
+    def _close_idle(self) -> bool:
+        """Close connections without a request; return whether there are any at all."""
+        server = self._runner.server
+        connections = list(server.connections) if server is not None else []
+        for connection in connections:
+            if connection not in self._busy:
+                connection.force_close()  # sends what is written
+        return bool(connections)
 
     @web.middleware
     async def _count(
@@ -111,14 +117,18 @@ class Server:
         request: web.Request,
         handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
     ) -> web.StreamResponse:
+        """Mark the connection busy until the answer is written."""
         connection = request.protocol
         self._busy.add(connection)  # HTTP/1: one request at a time
         try:
-            return await handler(request)
+            response = await handler(request)
+            await _write(request, response)
+        except web.HTTPException as answer:
+            await _write(request, answer)
+            raise
         finally:
             self._busy.discard(connection)
-            if self._is_stopping:
-                connection.close()  # after this answer
+        return response
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -131,3 +141,8 @@ class Server:
         tb: TracebackType | None,
     ) -> None:
         await self.aclose()
+
+
+async def _write(request: web.Request, response: web.StreamResponse) -> None:
+    await response.prepare(request)
+    await response.write_eof()
