@@ -43,6 +43,7 @@ __all__ = ("CloudPipe", "Data")
 
 Data: TypeAlias = bytes | bytearray | memoryview | str
 _Stop: TypeAlias = Literal["abort", "terminate"]
+_WRITES_PER_YIELD = 256  # under a millisecond of single bytes
 
 
 class CloudPipe:
@@ -114,6 +115,7 @@ class CloudPipe:
         )
         self._refused = 0  # bytes of the smallest write refused since the last Drained
         self._writers: deque[object] = deque()  # who waits for memory, in turn
+        self._since_yield = 0
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._ready = False
@@ -237,16 +239,22 @@ class CloudPipe:
         """Take all of `data`, waiting while memory is full.
 
         Bytes are kept without a copy where they fit the part being filled; what can
-        change is copied. Cancelled, or failing: data no larger than a part was taken
-        as a whole or not at all; of larger data the beginning may have been taken
-        (`bytes_taken` tells). Raises the upload's error once it has failed.
+        change is copied. Cancelled, or failing, it took nothing of data no larger than
+        a part; of larger data it may have taken the beginning (`bytes_taken` tells).
+        Raises the upload's error once that has failed.
         """
         self._check_open()
         chunk = _as_chunk(data, encoding)
         self._buffer.check(len(chunk))
+        self._since_yield += 1
+        if self._since_yield > _WRITES_PER_YIELD:
+            # Parts that were cut should start, and tiny writes not keep the loop.
+            self._since_yield = 0
+            await asyncio.sleep(0)
+            self._check_open()
         if not self._writers and len(chunk) <= self._buffer.free:
             if self._take(chunk):
-                await asyncio.sleep(0)  # let the part start before more is produced
+                self._since_yield = _WRITES_PER_YIELD
             return
         turn = object()
         self._writers.append(turn)
@@ -360,8 +368,9 @@ class CloudPipe:
             size = min(self._buffer.free, self._buffer.part[1])
             self._take(rest[:size])
             rest = rest[size:]
-            await asyncio.sleep(0)  # copying a part took a moment
-            self._check_open()
+            if rest:
+                await asyncio.sleep(0)  # copying a part took a moment
+                self._check_open()
 
     def _take(self, chunk: Chunk) -> bool:
         size_before = self._buffer.part[1]

@@ -60,7 +60,12 @@ _CONFIG = (
     ValueError,
 )
 _STALLS = (boto.ReadTimeoutError, boto.ConnectTimeoutError, TimeoutError)
-_CONNECTION = (boto.HTTPClientError, aiohttp.ClientError, OSError)
+_CONNECTION = (
+    boto.ConnectionError,
+    boto.HTTPClientError,
+    aiohttp.ClientError,
+    OSError,
+)
 
 
 def error_of(operation: str, code: str, status: int, message: str) -> CloudPipeError:

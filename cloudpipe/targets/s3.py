@@ -54,8 +54,7 @@ if TYPE_CHECKING:
 __all__ = ("S3Target",)
 
 _OFF_LOOP = 64 << 10  # bytes; hashing less costs no more than a thread's wake-up
-# Clocks: S3 tells whole seconds, and a request takes a moment to arrive.
-_CLOCK_SLACK = timedelta(seconds=2)
+_SECOND = timedelta(seconds=1)  # the grain of the store's times, cut off
 
 
 class S3Target:
@@ -443,8 +442,8 @@ class S3Target:
     def _by_store_clock(
         headers: Mapping[str, str], window: tuple[float, float]
     ) -> tuple[datetime, datetime]:
-        """Turn a span of the loop's clock into one of the store's, a little wider."""
+        """Turn a span of the loop's clock into one of the store's, by whole seconds."""
         now = asyncio.get_running_loop().time()
         store_now = parsedate_to_datetime(headers["date"])
         since, until = (store_now - timedelta(seconds=now - at) for at in window)
-        return since - _CLOCK_SLACK, until + _CLOCK_SLACK
+        return since - _SECOND, until + 2 * _SECOND

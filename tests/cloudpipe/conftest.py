@@ -50,6 +50,7 @@ class Faults:
     endpoint: str = ""
     seen: list[str] = field(default_factory=list)
     hit: int = 0
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     _plans: dict[str, tuple[Fault, int]] = field(default_factory=dict)
     _reached: dict[str, asyncio.Event] = field(default_factory=dict)
 
@@ -74,15 +75,15 @@ class Faults:
         async def handle(request: web.Request) -> web.StreamResponse:
             fault = self.take(operation_of(request.method, request.query))
             if fault == "stall":
-                await asyncio.Event().wait()
-            if fault == "reset":
+                await self.over.wait()
+            if fault == "reset" or self.over.is_set():
                 return _reset(request)
             if fault in ("503", "403", "200 error"):
                 return _error(fault)
             answer = await self._forward(session, request)
             if fault == "stall after":
-                await asyncio.Event().wait()
-            if fault == "reset after":
+                await self.over.wait()
+            if fault == "reset after" or self.over.is_set():
                 return _reset(request)
             return _error(fault) if fault else answer
 
@@ -150,6 +151,7 @@ async def faults(gateway) -> AsyncIterator[Faults]:
         port = runner.addresses[0][1]
         made.endpoint = f"http://127.0.0.1:{port}"
         yield made
+        made.over.set()
         await runner.cleanup()
 
 

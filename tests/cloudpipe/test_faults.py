@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 
 import pytest
@@ -21,7 +20,7 @@ from cloudpipe import (
 )
 
 MIB = 1 << 20
-DATA = bytes(range(256)) * (12 << 12)  # 12 MiB: three parts
+DATA = bytes(range(256)) * (10 << 12) + b"end"  # three parts, the last of 3 bytes
 SMALL = b"small"
 
 OPERATIONS = ["put", "create", "part 1", "part 2", "part 3", "complete"]
@@ -32,7 +31,7 @@ FAULTS = ["reset", "reset after", "stall", "stall after", "503", "500 after"]
 def faulty_pipe(make_pipe, faults):
     def make(**options):
         return make_pipe(
-            end_point=faults.endpoint, read_timeout=0.5, connect_timeout=1, **options
+            end_point=faults.endpoint, read_timeout=0.3, connect_timeout=1, **options
         )
 
     return make
@@ -45,9 +44,8 @@ def whole_or_none(store, data, *, finished):
     assert store.uploads() == []
 
 
-@pytest.mark.parametrize(
-    ("operation", "fault"), itertools.product(OPERATIONS, FAULTS), ids=str
-)
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("operation", OPERATIONS)
 async def test_one_failure_at_each_request_is_survived(
     faulty_pipe, faults, store, operation, fault
 ):
@@ -61,7 +59,7 @@ async def test_one_failure_at_each_request_is_survived(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("operation", ["put", "create", "part 2", "complete"])
 async def test_a_request_that_always_fails_leaves_all_or_nothing(
     faulty_pipe, faults, store, drain, operation, fault
 ):
@@ -85,9 +83,7 @@ async def test_a_request_that_always_fails_leaves_all_or_nothing(
 
 
 @pytest.mark.parametrize("fault", [*FAULTS, "200 error"])
-async def test_one_failure_of_the_abort_is_survived(
-    faulty_pipe, faults, store, fault
-):
+async def test_one_failure_of_the_abort_is_survived(faulty_pipe, faults, store, fault):
     faults.spoil("abort", fault)
     async with faulty_pipe() as pipe:
         await pipe.write(DATA)
@@ -143,9 +139,9 @@ async def test_a_lost_answer_is_resolved_by_looking(
     async with faulty_pipe(max_retry=0) as pipe:
         await pipe.write(data)
     result = await pipe.finish()
-    assert result.etag == store.client.head_object(
-        Bucket=store.bucket, Key="file.zip"
-    )["ETag"].strip('"')
+    assert result.etag == store.client.head_object(Bucket=store.bucket, Key="file.zip")[
+        "ETag"
+    ].strip('"')
     assert "head" in faults.seen
     whole_or_none(store, data, finished=True)
 
@@ -225,7 +221,7 @@ def proxy(gateway, start_proxy):
 def proxied_pipe(make_pipe, proxy):
     def make(**options):
         return make_pipe(
-            end_point=f"http://{proxy.host}:{proxy.port}", read_timeout=0.5, **options
+            end_point=f"http://{proxy.host}:{proxy.port}", read_timeout=0.3, **options
         )
 
     return make
@@ -233,11 +229,13 @@ def proxied_pipe(make_pipe, proxy):
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("action", ["cut", "reset", "stall"])
-@pytest.mark.parametrize("after", [0, 100, 3 * MIB, 11 * MIB])
+@pytest.mark.parametrize("after", [0, 100, 3 * MIB, 9 * MIB])
 async def test_the_connection_fails_after_any_bytes(
     proxied_pipe, proxy, store, action, direction, after
 ):
-    proxy.after(after if direction == "up" else after % 1000, action, direction=direction)
+    proxy.after(
+        after if direction == "up" else after % 1000, action, direction=direction
+    )
     async with proxied_pipe() as pipe:
         await pipe.write(DATA)
     whole_or_none(store, DATA, finished=True)

@@ -1,0 +1,217 @@
+"""Cancelled anywhere: the object is whole or not there, and nothing is left or leaks."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from cloudpipe import ClosedError, CloudPipeError, End
+
+MIB = 1 << 20
+DATA = bytes(range(256)) * (10 << 12) + b"end"
+
+
+async def upload(pipe, data=DATA):
+    async with pipe:
+        for start in range(0, len(data), 1_000_000):
+            await pipe.write(data[start : start + 1_000_000])
+
+
+async def cancelled(task):
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+def whole_or_none(store, data=DATA):
+    assert store.read() in (data, None)
+    assert store.uploads() == []
+
+
+@pytest.mark.parametrize(
+    "operation", ["create", "part 1", "part 2", "part 3", "complete"]
+)
+@pytest.mark.parametrize("fault", [None, "stall", "stall after"])
+async def test_cancelled_at_each_request(make_pipe, faults, store, operation, fault):
+    if fault:
+        faults.spoil(operation, fault, times=99)
+    pipe = make_pipe(end_point=faults.endpoint, read_timeout=0.3)
+    task = asyncio.create_task(upload(pipe))
+    await faults.reached(operation).wait()
+    await cancelled(task)
+    whole_or_none(store)
+
+
+@pytest.mark.parametrize("fault", [None, "stall", "stall after"])
+async def test_cancelled_at_the_plain_put(make_pipe, faults, store, fault):
+    if fault:
+        faults.spoil("put", fault)
+    pipe = make_pipe(end_point=faults.endpoint)
+    task = asyncio.create_task(upload(pipe, b"small"))
+    await faults.reached("put").wait()
+    await cancelled(task)
+    whole_or_none(store, b"small")
+
+
+@pytest.mark.parametrize("steps", [0, 1, 2, 3, 5, 8, 13, 21, 34, 55, 89, 144, 233])
+async def test_cancelled_after_any_number_of_steps_of_the_loop(
+    make_pipe, store, drain, steps
+):
+    pipe = make_pipe()
+    events = pipe.subscribe()
+    task = asyncio.create_task(upload(pipe))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    whole_or_none(store)
+    assert [type(e) for e in drain(events)].count(End) == (steps > 0)
+
+
+async def test_cancelled_again_while_it_aborts(make_pipe, faults, store):
+    faults.spoil("abort", "stall")
+    pipe = make_pipe(end_point=faults.endpoint, read_timeout=0.3)
+    task = asyncio.create_task(upload(pipe))
+    await faults.reached("part 1").wait()
+    task.cancel()
+    await faults.reached("abort").wait()
+    await cancelled(task)
+    whole_or_none(store)
+
+
+async def test_a_cancelled_abort_goes_on(make_pipe, faults, store):
+    faults.spoil("abort", "stall")
+    async with make_pipe(end_point=faults.endpoint, read_timeout=0.3) as pipe:
+        await pipe.write(DATA)
+        await faults.reached("part 1").wait()
+        task = asyncio.create_task(pipe.abort())
+        await faults.reached("abort").wait()
+        await cancelled(task)
+    whole_or_none(store)
+    assert store.read() is None
+
+
+async def test_a_producer_that_raises_aborts(make_pipe, faults, store):
+    with pytest.raises(ZeroDivisionError):
+        async with make_pipe(end_point=faults.endpoint) as pipe:
+            await pipe.write(DATA)
+            raise ZeroDivisionError
+    assert store.read() is None
+    assert store.uploads() == []
+
+
+async def test_a_producer_that_raises_leaves_the_object_before(make_pipe, store):
+    async with make_pipe() as pipe:
+        await pipe.write(b"before")
+    with pytest.raises(ZeroDivisionError):
+        async with make_pipe() as pipe:
+            await pipe.write(b"after")
+            raise ZeroDivisionError
+    assert store.read() == b"before"
+
+
+async def test_a_cancelled_write_took_all_or_nothing_and_the_next_works(
+    make_pipe, faults, store
+):
+    faults.spoil("part 1", "stall")
+    async with make_pipe(
+        end_point=faults.endpoint, concurrency=1, read_timeout=1
+    ) as pipe:
+        piece = bytes(4 * MIB)
+        await pipe.write(piece)
+        await pipe.write(piece)
+        taken = pipe.bytes_taken
+        task = asyncio.create_task(pipe.write(piece))
+        await faults.reached("part 1").wait()
+        assert not task.done()
+        await cancelled(task)
+        assert pipe.bytes_taken == taken
+        await pipe.write(b"next")
+    assert store.read() == piece + piece + b"next"
+
+
+async def test_a_cancelled_large_write_tells_how_much_it_took(make_pipe, faults, store):
+    faults.spoil("part 1", "stall")
+    async with make_pipe(
+        end_point=faults.endpoint, concurrency=1, read_timeout=1
+    ) as pipe:
+        task = asyncio.create_task(pipe.write(DATA))
+        await faults.reached("part 1").wait()
+        await cancelled(task)
+        taken = pipe.bytes_taken
+        assert 0 < taken < len(DATA)
+    assert store.read() == DATA[:taken]
+
+
+async def test_a_cancelled_finish_can_be_waited_for_again(make_pipe, faults, store):
+    faults.spoil("complete", "stall")
+    async with make_pipe(end_point=faults.endpoint, read_timeout=0.3) as pipe:
+        await pipe.write(DATA)
+        task = asyncio.create_task(pipe.finish())
+        await faults.reached("complete").wait()
+        await cancelled(task)
+        assert (await pipe.finish()).size == len(DATA)
+    assert store.read() == DATA
+
+
+async def test_writers_who_wait_are_told_of_a_failure(make_pipe, faults, store):
+    faults.spoil("part 1", "403")
+    pipe = make_pipe(end_point=faults.endpoint, concurrency=1)
+    with pytest.raises(CloudPipeError, match="AccessDenied"):
+        async with pipe:
+            for _ in range(100):
+                await pipe.write(bytes(4 * MIB))
+    assert pipe.bytes_taken <= 16 * MIB
+    assert store.uploads() == []
+
+
+async def test_writers_who_wait_are_told_of_an_abort(make_pipe, faults):
+    faults.spoil("part 1", "stall", times=99)
+    async with make_pipe(end_point=faults.endpoint, concurrency=1) as pipe:
+        await pipe.write(bytes(8 * MIB))
+        task = asyncio.create_task(pipe.write(bytes(4 * MIB)))
+        await faults.reached("part 1").wait()
+        await pipe.abort()
+        with pytest.raises(ClosedError):
+            await task
+
+
+async def test_the_callers_deadline_works(make_pipe, faults, store):
+    faults.spoil("part 1", "stall", times=99)
+    with pytest.raises(TimeoutError):
+        async with (
+            asyncio.timeout(0.3),
+            make_pipe(end_point=faults.endpoint) as pipe,
+        ):
+            await pipe.write(DATA)
+    whole_or_none(store)
+
+
+async def test_a_task_group_that_fails_aborts(make_pipe, store):
+    async def fail():
+        raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup):
+        async with make_pipe() as pipe, asyncio.TaskGroup() as group:
+            await pipe.write(DATA)
+            group.create_task(fail())
+            await pipe.write(DATA)
+    whole_or_none(store)
+    assert store.read() is None
+
+
+async def test_a_pipe_is_entered_once(make_pipe):
+    pipe = make_pipe()
+    async with pipe:
+        pass
+    with pytest.raises(ClosedError):
+        async with pipe:
+            pytest.fail("twice")
+
+
+@pytest.mark.parametrize("method", ["finish", "abort", "terminate"])
+async def test_ending_what_was_not_entered_is_an_error(make_pipe, method):
+    with pytest.raises(ClosedError):
+        await getattr(make_pipe(), method)()
