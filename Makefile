@@ -54,6 +54,6 @@ $(READY): pyproject.toml
 	    then echo "install $$python-venv first: sudo apt-get install $$python-venv"; exit 1; fi; \
 	  fi; \
 	  "$$python" -m venv --clear .venv; }
-	@$(PY) -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
-	@$(PY) -m pip install --quiet --disable-pip-version-check --editable '.[all]' --group dev
+	@$(PY) -m pip install -qq --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(PY) -m pip install -qq --disable-pip-version-check --editable '.[all]' --group dev
 	@touch $@
