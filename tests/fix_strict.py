@@ -57,7 +57,11 @@ _MORE_BLOCKING = (
 )
 
 # (function, file, where in it) that may block the loop, each with its reason.
-_MAY_BLOCK: tuple[tuple[str, str, str], ...] = ()
+_MAY_BLOCK: tuple[tuple[str, str, str], ...] = (
+    # pytest's own log file handler, /dev/null unless told otherwise
+    ("io.TextIOWrapper.write", "logging/__init__.py", "emit"),
+    ("io.BufferedWriter.write", "logging/__init__.py", "flush"),
+)
 
 # Threads that live as long as the process, by the start of their name.
 _LASTING_THREADS: tuple[str, ...] = ()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
 import ssl
 import sys
+from contextlib import contextmanager
+from logging.handlers import QueueHandler, QueueListener
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -16,6 +19,9 @@ from ..errors import BlobError, DriverConfigError
 from ..registry import driver_types
 from ._config import read_config
 from ._run import CannotServeError, Plan, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ("serve",)
 
@@ -168,14 +174,10 @@ def _serve(context: click.Context, /, **options: Any) -> None:
     The exit status is 0 after a stop by signal and 2 where it could not start, which
     one line on stderr explains.
     """
-    logging.basicConfig(
-        level=logging.INFO,
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-    )
     plan = _plan(context, options)
     try:
-        asyncio.run(run(plan))
+        with _logging_aside():
+            asyncio.run(run(plan))
     except DriverConfigError as error:
         raise CannotServeError(str(error)) from error
     except BlobError as error:
@@ -186,6 +188,23 @@ def _serve(context: click.Context, /, **options: Any) -> None:
 
 
 serve: click.Command = _serve
+
+
+@contextmanager
+def _logging_aside() -> Iterator[None]:
+    """Log to stderr from a thread: a reader that stalls must not stall the gateway."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
+    )
+    records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    listener = QueueListener(records, handler)
+    logging.basicConfig(level=logging.INFO, handlers=[QueueHandler(records)])
+    listener.start()
+    try:
+        yield
+    finally:
+        listener.stop()
 
 
 def _plan(context: click.Context, options: dict[str, Any]) -> Plan:

@@ -50,6 +50,10 @@ def make_app(
     runs it must not decompress request bodies: `Server` sees to it, an `AppRunner` of
     your own needs `auto_decompress=False` (a body that was decompressed is refused).
     """
+    if dialect not in DIALECTS:
+        raise ValueError(
+            f"no dialect {dialect!r}: there is {', '.join(map(repr, DIALECTS))}."
+        )
     gateway = _Gateway(
         driver=driver,
         auth=Authenticator(auth, region=region),
@@ -58,9 +62,8 @@ def make_app(
     )
     app = web.Application()
     # Any method, any path: [\s\S] because a key may hold a line break.
-    app.router.add_route(
-        "*", r"/{path:[\s\S]*}", gateway.handle, expect_handler=_keep_waiting
-    )
+    for path in (r"/{path:[\s\S]*}", ""):  # "": the mount itself, without a slash
+        app.router.add_route("*", path, gateway.handle, expect_handler=_keep_waiting)
     return app
 
 
@@ -161,6 +164,8 @@ def _below_mount(request: web.Request, path: str) -> str:
     """Return the path without the prefix under which the application is mounted."""
     resource = request.match_info.route.resource
     prefix = resource.canonical.removesuffix("/{path}") if resource else ""
+    if path == prefix:
+        return "/"
     if not path.startswith(prefix + "/"):
         raise InvalidURIError
     return path[len(prefix) :]

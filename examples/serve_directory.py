@@ -1,0 +1,47 @@
+"""Serve a directory of your own as S3 from inside an aiohttp application.
+
+    python examples/serve_directory.py DIRECTORY [PORT]
+
+The application keeps its own pages; the store answers under /s3. It prints where that
+is, with a key that is good until the program ends, so that you can say
+
+    aws --endpoint-url http://127.0.0.1:8080/s3 s3 mb s3://photos
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+from aiohttp import web
+
+from blob import create_driver
+from blob.gateway import Server, StaticKeys, generate_key, make_app
+
+
+async def hello(_request: web.Request) -> web.Response:
+    """Answer as any page of your application would."""
+    return web.Response(text="Hello. The store is under /s3\n")
+
+
+async def main(directory: str, port: int) -> None:
+    """Serve until interrupted."""
+    key = generate_key()
+    async with create_driver({"type": "fs", "root": directory}) as driver:
+        app = web.Application()
+        app.router.add_get("/", hello)
+        app.add_subapp("/s3", make_app(driver, auth=StaticKeys([key])))
+        async with Server(app, port=port) as server:
+            print(f"AWS_ENDPOINT_URL={server.endpoint}/s3")
+            print(f"AWS_ACCESS_KEY_ID={key.access_key}")
+            print(f"AWS_SECRET_ACCESS_KEY={key.secret_key}", flush=True)
+            await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    try:
+        asyncio.run(main(sys.argv[1], int([*sys.argv, "8080"][2])))
+    except KeyboardInterrupt:
+        print("stopped")
