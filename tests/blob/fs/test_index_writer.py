@@ -111,6 +111,31 @@ async def test_a_change_that_fails_is_taken_back_alone(driver, body, read) -> No
     ]
 
 
+async def test_what_a_failed_change_had_done_is_undone(
+    driver, body, read, audit, data_files
+) -> None:
+    await driver.file_create("box", "old", body(LARGE))
+    writer = driver._store.writer
+
+    def delete_then_fail(txn) -> None:
+        txn.charge(-len(LARGE), -1)
+        txn.release_content(txn.row("SELECT content FROM objects", ())[0])
+        txn.db.execute("DELETE FROM objects")
+        raise PreconditionFailedError
+
+    async with busy(driver):
+        failing = writer.submit(delete_then_fail)
+        putting = asyncio.create_task(driver.file_create("box", "new", body(LARGE)))
+        await queued(driver, 2)
+    with pytest.raises(PreconditionFailedError):
+        await failing
+    await putting
+    assert await read(driver, "box", "old") == await read(driver, "box", "new")
+    await driver.aclose()
+    assert len(data_files()) == 2
+    audit()
+
+
 async def test_a_put_cancelled_in_the_queue_is_taken_back_with_its_file(
     driver, body, data_files, until
 ) -> None:
