@@ -57,22 +57,26 @@ def oldest_reader(processes: Path, *, needed: int, but: str) -> int:
     neither is the generation `but`.
     """
     oldest = IDLE
-    for entry in os.scandir(processes):
-        if entry.name == but:
-            continue
-        try:
-            fd = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            continue
-        try:
-            raw = os.pread(fd, _NUMBER.size, 0)
-        finally:
-            os.close(fd)
-        # A file that is shorter belongs to a driver that has not read anything yet.
-        seq = _NUMBER.unpack(raw)[0] if len(raw) == _NUMBER.size else IDLE
-        if seq < min(oldest, needed) and is_alive(processes, entry.name):
+    with os.scandir(processes) as entries:
+        names = [entry.name for entry in entries if entry.name != but]
+    for name in names:
+        seq = _published(processes / name)
+        if seq < min(oldest, needed) and is_alive(processes, name):
             oldest = seq
     return oldest
+
+
+def _published(path: Path) -> int:
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return IDLE
+    try:
+        raw = os.pread(fd, _NUMBER.size, 0)
+    finally:
+        os.close(fd)
+    # A file that is shorter belongs to a driver that has not read anything yet.
+    return int(_NUMBER.unpack(raw)[0]) if len(raw) == _NUMBER.size else IDLE
 
 
 class Generation:

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from typing import TYPE_CHECKING
 
@@ -186,7 +187,8 @@ class Housekeeper:
         self._writer.post(lambda txn: _mark_swept(txn, number))
 
     def _sweep_directory(self, generation: int, directory: Path) -> None:
-        names = [path.name for path in directory.iterdir()]
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in entries]
         numbers = {int(name) for name in names if name.isdigit()}
         kept: set[int] = set()
         if numbers:
