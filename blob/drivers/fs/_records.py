@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ...types import ContainerInfo, FileInfo, Metadata, Part, Principal, Upload
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 Row: TypeAlias = "tuple[Any, ...]"
 
-_NO_METADATA = Metadata()
-_NOTHING: Mapping[str, str] = MappingProxyType({})
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TEXTS = (
     "content_type",
@@ -81,7 +78,7 @@ def dump_metadata(metadata: Metadata | None) -> str | None:
 
 def load_metadata(text: str | None) -> Metadata:
     """Decode what `dump_metadata` made."""
-    return Metadata(**json.loads(text)) if text else _NO_METADATA
+    return Metadata(**json.loads(text)) if text else Metadata()
 
 
 def dump_map(values: Mapping[str, str]) -> str | None:
@@ -89,9 +86,9 @@ def dump_map(values: Mapping[str, str]) -> str | None:
     return _dump(dict(values)) if values else None
 
 
-def load_map(text: str | None) -> Mapping[str, str]:
+def load_map(text: str | None) -> dict[str, str]:
     """Decode what `dump_map` made."""
-    return dict(json.loads(text)) if text else _NOTHING
+    return dict(json.loads(text)) if text else {}
 
 
 def dump_sizes(sizes: Iterable[int]) -> str:

@@ -235,3 +235,5 @@ async def test_what_was_written_is_there_after_reopening(open_fs, body, read) ->
         assert (await driver.container_options("box")).documents == {"location": "here"}
         for key, value in data.items():
             assert await read(driver, "box", key) == value
+        listing = await driver.file_list("box")
+        assert pickle.loads(pickle.dumps(listing)) == listing
