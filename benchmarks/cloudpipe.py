@@ -4,7 +4,7 @@
 
 1 GiB (256 MiB when quick) in fresh chunks of 1 MiB, each uploader with its defaults and
 in a process of its own, to the fs driver: as fast as it goes, and to a server that
-answers every part half a second late. Every object is read back and its digest compared.
+answers every part half a second late. Every object is read back, its digest compared.
 """
 
 from __future__ import annotations

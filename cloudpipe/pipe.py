@@ -59,7 +59,7 @@ class CloudPipe:
         key: the object's key.
         max_chunk_size: bytes of the first parts, raised to S3's 5 MiB. The pipe holds
             at most `max(max_chunk_size * (concurrency + 1), 2 * part size)` bytes,
-            and one slice of 256 KiB for every part in flight beside them.
+            and one slice of 128 KiB for every part in flight beside them.
         max_retry: how often a failed request is sent again; 0 is never.
         concurrency: parts in flight at once.
         options: what the object is stored with.
@@ -99,6 +99,7 @@ class CloudPipe:
         self._key = key
         self._expected = expected_size
         self._buffer = Buffer(sizes, concurrency)
+        self._part_size = sizes.first  # as the subscribers know it
         self._subscribers = Subscribers()
         self._uploader = Uploader(
             target,
@@ -373,14 +374,14 @@ class CloudPipe:
                 self._check_open()
 
     def _take(self, chunk: Chunk) -> bool:
-        size_before = self._buffer.part[1]
-        cut = self._buffer.add(chunk)
-        if cut:
-            number, size = self._buffer.part
-            if size != size_before:
-                self._subscribers.tell(PartSizeGrown(number, size))
-            self._notify()
-        return cut
+        if not self._buffer.add(chunk):
+            return False
+        number, size = self._buffer.part
+        if size != self._part_size:
+            self._part_size = size
+            self._subscribers.tell(PartSizeGrown(number, size))
+        self._notify()
+        return True
 
     def _release(self, size: int) -> None:
         """A part is stored: told by the uploader."""

@@ -28,7 +28,7 @@ __all__ = ("PutStream", "Response")
 
 # What one write hands to the transport: it may keep a copy of what the socket does not
 # take at once, and a stall is told by a slice that does not get through.
-SLICE = 256 << 10
+SLICE = 128 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Response:
 class PutStream:
     """A connection pool for PUTs; `async with` it.
 
-    `connect_timeout` is for making a connection, `read_timeout` for every 256 KiB sent
+    `connect_timeout` is for making a connection, `read_timeout` for every 128 KiB sent
     and for the answer: both in seconds, `StalledError` when they pass.
     """
 

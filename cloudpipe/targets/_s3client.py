@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import json
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
-from botocore.loaders import Loader
+from botocore.loaders import JSONFileLoader, Loader
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -35,12 +38,34 @@ class ClientSettings:
     ca_file: str | None
 
 
+class _PlainFiles(JSONFileLoader):
+    """Reads botocore's files into plain dicts: OrderedDicts take twice the memory."""
+
+    def load_file(self, file_path: str) -> object:
+        """Return what the file holds, None without one."""
+        path = Path(f"{file_path}.json")
+        if path.is_file():
+            return json.loads(path.read_bytes())
+        path = Path(f"{file_path}.json.gz")
+        if path.is_file():
+            return json.loads(gzip.decompress(path.read_bytes()))
+        return None
+
+
 @cache
 def _loader() -> Loader:
-    """Read S3's description once a process: it takes 0.1 s and 15 MiB."""
-    loader = Loader(include_default_search_paths=True)
-    for name in ("_retry", "endpoints", "partitions", "sdk-default-configuration"):
+    """Read S3's description once a process: it takes 0.1 s, and 7 MiB remain.
+
+    The endpoints of all other services, most of it, leave this loader's cache.
+    """
+    loader = Loader(file_loader=_PlainFiles(), include_default_search_paths=True)
+    for name in ("_retry", "partitions", "sdk-default-configuration"):
         loader.load_data_with_path(name)
+    endpoints, _ = loader.load_data_with_path("endpoints")
+    for partition in endpoints["partitions"]:
+        partition["services"] = {
+            name: found for name, found in partition["services"].items() if name == "s3"
+        }
     for kind in ("service-2", "endpoint-rule-set-1"):
         # The cache knows a call by how its arguments are given: as botocore does.
         loader.load_service_model("s3", kind, api_version=None)

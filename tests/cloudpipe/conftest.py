@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import aiohttp
 import pytest
@@ -16,6 +15,9 @@ from aiohttp import web
 from yarl import URL
 
 from cloudpipe import Backoff, CloudPipe
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
 
 MIB = 1 << 20
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hashlib
 import pickle
 import zlib
+from typing import TYPE_CHECKING
 
 import pytest
 from botocore.auth import S3SigV4Auth
@@ -33,6 +33,9 @@ from cloudpipe._subscribers import Subscribers
 from cloudpipe.s3stream import Response
 from cloudpipe.s3wire import object_url, sign_put
 from cloudpipe.targets._s3errors import error_of, error_of_response
+
+if TYPE_CHECKING:
+    import asyncio
 
 # -- subscribers -------------------------------------------------------------------
 

@@ -295,7 +295,7 @@ async def test_abort_and_terminate_after_an_error_do_nothing(
     faults.spoil("part 1", "403")
     pipe = make_pipe(end_point=faults.endpoint)
     events = pipe.subscribe()
-    with pytest.raises(TargetError):
+    with pytest.raises(TargetError):  # noqa: PT012 - the block is what must fail
         async with pipe:
             await pipe.write(bytes(6 * MIB))
             while not isinstance(await events.get(), Error):

@@ -1,4 +1,4 @@
-"""What arrives: every size, http and https, options, checksums, two pipes to one key."""
+"""What arrives: every size, http and https, options, checksums, pipes to one key."""
 
 from __future__ import annotations
 
