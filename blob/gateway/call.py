@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from aiohttp import HttpVersion11
 
 from ..errors import AccessDeniedError, InvalidArgumentError
-from .faults import not_implemented
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -105,10 +104,3 @@ class Call:
         if encoding not in (None, "url"):
             raise InvalidArgumentError("Invalid Encoding Method specified in Request")
         return encoding == "url"
-
-    def choice(self, name: str, allowed: tuple[str, ...], default: str) -> str:
-        """Read a header that has few values; 501 for one that is none of them."""
-        value = self.header.get(name, default)
-        if value not in allowed:
-            raise not_implemented(f"{name}: {value}")
-        return value

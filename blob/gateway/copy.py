@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..errors import InvalidArgumentError
 from ..types import CopyOptions
 from . import xml
 from .headers import parse_conditions, parse_copy_source
@@ -37,10 +38,8 @@ async def copy_source(call: Call) -> tuple[CopySource, Conditions | None]:
 async def copy_object(call: Call) -> web.StreamResponse:
     """CopyObject: bytes do not pass through the gateway."""
     conditions = write_conditions(call)
-    directive: Literal["COPY", "REPLACE"] = "COPY"
-    metadata = None
-    if call.choice("x-amz-metadata-directive", ("COPY", "REPLACE"), "COPY") != "COPY":
-        directive, metadata = "REPLACE", parse_metadata(call.headers)
+    directive = _directive(call)
+    metadata = parse_metadata(call.headers) if directive == "REPLACE" else None
     await call.check_bucket()
     source, source_conditions = await copy_source(call)
     is_itself = (source.container, source.key) == (call.bucket, call.key)
@@ -65,3 +64,12 @@ async def copy_object(call: Call) -> web.StreamResponse:
         principal=call.principal,
     )
     return document(xml.copy_object(info))
+
+
+def _directive(call: Call) -> Literal["COPY", "REPLACE"]:
+    value = call.header.get("x-amz-metadata-directive", "COPY")
+    if value == "COPY":
+        return "COPY"
+    if value == "REPLACE":
+        return "REPLACE"
+    raise InvalidArgumentError("Unknown metadata directive.")

@@ -79,6 +79,7 @@ _ALWAYS = frozenset(
     }
 )
 
+# boto3 and aws cli send these with a body, by default with a CRC32.
 _BODY = frozenset(
     {
         "x-amz-decoded-content-length",
@@ -88,7 +89,6 @@ _BODY = frozenset(
     }
 )
 
-# boto3 and aws cli send these with a write that names a checksum.
 _UPLOAD = frozenset({"x-amz-acl", "x-amz-storage-class"})
 _SOURCE = frozenset(
     {

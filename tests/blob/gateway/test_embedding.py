@@ -227,6 +227,16 @@ async def test_a_read_that_fails_midway_breaks_the_connection(
     assert "before" in caplog.text
 
 
+async def test_a_small_read_that_fails_is_an_error(driver, serving):
+    await driver.container_create("bucket")
+    breaking = Breaking(driver)
+    async with serving(make_app(breaking, auth=KEYS)) as client_for, client_for() as s3:
+        where = {"Bucket": "bucket", "Key": "k"}
+        await s3.put_object(**where, Body=b"small")
+        for breaking.read_failure in (CorruptDataError(), None):
+            assert await failure(s3.get_object, **where) == ("InternalError", 500)
+
+
 @pytest.mark.parametrize(
     ("error", "answer"),
     [

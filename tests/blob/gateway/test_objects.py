@@ -365,6 +365,9 @@ def test_copy_errors(s3, stored, wire, bucket):
         ({"Bucket": "no-such-bucket", "Key": "k"}, "NoSuchBucket"),
     ):
         assert failure(s3.copy_object, **where, CopySource=source) == (code, 404)
+    source = {"x-amz-copy-source": f"{bucket}/k", "x-amz-metadata-directive": "MIX"}
+    reply = wire.request("PUT", f"/{bucket}/k", source)
+    assert (reply.status, reply.code) == (400, "InvalidArgument")
     for source in ("", "nokey", "%zz/k"):
         reply = wire.request("PUT", f"/{bucket}/k", {"x-amz-copy-source": source})
         assert (reply.status, reply.code) == (400, "InvalidArgument")
