@@ -45,6 +45,7 @@ def test_s3_commands(aws, tmp_path):
     aws("s3", "rb", bucket)
 
 
+@pytest.mark.parametrize("any_gateway", ["http"], indirect=True)
 def test_s3api_conditions(aws, any_bucket, tmp_path):
     (tmp_path / "one").write_bytes(b"one")
     (tmp_path / "two").write_bytes(b"two")

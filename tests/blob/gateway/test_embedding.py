@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import logging
 from contextlib import asynccontextmanager
@@ -302,3 +303,30 @@ async def test_an_address_that_is_taken_leaves_nothing_open(driver):
 def test_an_unknown_dialect():
     with pytest.raises(ValueError, match="'s3'"):
         make_app(object(), auth=KEYS, dialect="blb")
+
+
+async def test_a_cancelled_stop_can_be_finished(driver):
+    app = web.Application()
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow(_request):
+        begun.set()
+        await may_end.wait()
+        return web.Response(text="done")
+
+    app.router.add_get("/slow", slow)
+    app.add_subapp("/s3", make_app(driver, auth=KEYS))
+    server = Server(app, grace=20)
+    await server.start()
+    async with ClientSession() as session, asyncio.TaskGroup() as group:
+        request = group.create_task(session.get(f"{server.endpoint}/slow"))
+        await begun.wait()
+        stopping = group.create_task(server.aclose())
+        await asyncio.sleep(0)
+        stopping.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await stopping
+        may_end.set()
+        await server.aclose()
+        async with await request as answer:
+            assert await answer.text() == "done"
