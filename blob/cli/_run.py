@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import tempfile
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -77,13 +78,18 @@ async def run(plan: Plan) -> None:
             await stack.enter_async_context(server)
         except OSError as error:
             raise CannotServeError(
-                f"cannot listen on {plan.host} port {plan.port}:"
-                f" {os.strerror(error.errno) if error.errno else error}"
+                f"cannot listen on {plan.host} port {plan.port}: {_reason(error)}"
             ) from error
         stop = _stop_on_signals()
         _announce(plan, server.endpoint)
         await stop.wait()
         logging.getLogger("blob.serve").info("stopping")
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, socket.gaierror) or error.errno is None:
+        return error.strerror or str(error)
+    return os.strerror(error.errno)  # asyncio's own text names the address again
 
 
 def _driver(plan: Plan, stack: AsyncExitStack) -> Driver:
