@@ -34,7 +34,7 @@ ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=max(Console().width, 100))
 
 
 def is_quick(description: str) -> bool:
@@ -56,7 +56,7 @@ def environment(name: str, *requirements: str) -> Path:
         console.print(f"installing {', '.join(requirements)} into .venvs/{name}")
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         pip = [str(folder / "bin" / "pip"), "--disable-pip-version-check", "install"]
-        subprocess.run([*pip, "-q", *requirements], check=True)
+        subprocess.run([*pip, "-qq", *requirements], check=True)
         stamp.write_text(wanted)
     return folder / "bin"
 
