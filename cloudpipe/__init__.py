@@ -1,10 +1,10 @@
 """An upload sink in bounded memory: stream anything into one object of an S3 store.
 
-Read in this order: `pipe` (CloudPipe), `events` (what it tells), `errors`, `target`
-(the Protocol of a store, and what goes in and out), then what a pipe is made of:
-`_sizes` and `_chunker` (cutting writes into parts), `_buffer` (the memory account),
-`_uploader` (parts in flight, retries, finishing, removing), `_backoff`, `_subscribers`,
-`_integrity`; then `s3wire` and `s3stream` (one S3 request) and `targets/`.
+Read in this order: `errors`, `events` (what a pipe tells), `target` (the Protocol of a
+store, and what goes in and out); what a pipe is made of: `_backoff`, `_sizes` and
+`_chunker` (cutting writes into parts), `_buffer` (the memory account), `_subscribers`,
+`_uploader` (parts in flight, retries, finishing, removing); `pipe` (CloudPipe itself);
+then `_integrity` (digests), `s3wire` and `s3stream` (one S3 request) and `targets`.
 """
 
 from ._backoff import Backoff

@@ -216,8 +216,8 @@ class Uploader:
             await asyncio.sleep(delay)
 
     def _delay(self, attempt: int) -> float:
-        # Jitter between clients, nothing secret.
-        return self._policy.backoff.delay(attempt, random.random())  # noqa: S311
+        jitter = random.random()  # noqa: S311 - nothing secret
+        return self._policy.backoff.delay(attempt, jitter)
 
     # -- looking, when an answer is missing ------------------------------------------
 

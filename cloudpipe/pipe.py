@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from ._chunker import CutPart
     from ._integrity import Integrity
     from .target import Chunk
-    from .targets._s3client import Addressing
 
 __all__ = ("CloudPipe", "Data")
 
@@ -146,9 +145,7 @@ class CloudPipe:
         equal_parts: bool = False,
         abort_timeout: float = 30.0,
         backoff: Backoff | None = None,
-        session_token: str | None = None,
         region: str | None = None,
-        addressing: Addressing = "auto",
         client: S3Client | None = None,
         integrity: Integrity = "crc64nvme",
         compatible: bool = False,
@@ -162,8 +159,7 @@ class CloudPipe:
         `data_integrity=False` is `integrity="none"`, `rrs=True` the storage class
         REDUCED_REDUNDANCY.
         """
-        # Here, so that a pipe to another target needs no S3 library.
-        from .targets.s3 import S3Target  # noqa: PLC0415
+        from .targets.s3 import S3Target  # noqa: PLC0415 - others need no S3 library
 
         options = options or UploadOptions()
         if rrs:
@@ -172,11 +168,9 @@ class CloudPipe:
             bucket,
             access_key,
             secret,
-            session_token=session_token,
             end_point=end_point,
             use_ssl=use_ssl,
             region=region,
-            addressing=addressing,
             client=client,
             integrity=integrity if data_integrity else "none",
             compatible=compatible,

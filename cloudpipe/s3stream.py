@@ -28,7 +28,7 @@ __all__ = ("PutStream", "Response")
 
 # What one write hands to the transport: it may keep a copy of what the socket does not
 # take at once, and a stall is told by a slice that does not get through.
-SLICE = 128 << 10
+_SLICE = 128 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,24 +44,32 @@ class PutStream:
     """A connection pool for PUTs; `async with` it.
 
     `connect_timeout` is for making a connection, `read_timeout` for every 128 KiB sent
-    and for the answer: both in seconds, `StalledError` when they pass.
+    and for the answer: both in seconds, `StalledError` when they pass. `tls=False` is
+    for addresses that are all http.
     """
 
     def __init__(
-        self, *, connect_timeout: float, read_timeout: float, ca_file: str | None = None
+        self,
+        *,
+        connect_timeout: float,
+        read_timeout: float,
+        tls: bool = True,
+        ca_file: str | None = None,
     ) -> None:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
+        self._tls = tls
         self._ca_file = ca_file
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        # Reads the certificate store from disk.
-        context = await asyncio.to_thread(
-            ssl.create_default_context, cafile=self._ca_file
-        )
+        context: ssl.SSLContext | None = None
+        if self._tls:  # reads the machine's certificates: from disk, some MiB
+            context = await asyncio.to_thread(
+                ssl.create_default_context, cafile=self._ca_file
+            )
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=context),
+            connector=aiohttp.TCPConnector(limit=0, ssl=context or True),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=self._connect_timeout
             ),
@@ -117,7 +125,7 @@ class PutStream:
         loop = asyncio.get_running_loop()
         for chunk in body.chunks:
             view = memoryview(chunk)
-            for start in range(0, len(view), SLICE):
+            for start in range(0, len(view), _SLICE):
                 deadline.reschedule(loop.time() + self._read_timeout)
-                yield view[start : start + SLICE]
+                yield view[start : start + _SLICE]
         deadline.reschedule(loop.time() + self._read_timeout)

@@ -4,9 +4,9 @@
 
 Any command will do that writes to its standard output. The object appears when it has
 ended with 0. When it fails, when this program is interrupted (Ctrl-C, SIGTERM), or when
-the store stays away, there is no object: never a truncated one. Where to: --endpoint, --bucket and --region or S3_ENDPOINT, S3_BUCKET
-and AWS_REGION; keys come from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from
-wherever the AWS tools find them.
+the store stays away, there is no object: never a truncated one. Where to: --endpoint,
+--bucket and --region, or S3_ENDPOINT, S3_BUCKET and AWS_REGION. Keys come from
+AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or from wherever the AWS tools find them.
 """
 
 from __future__ import annotations

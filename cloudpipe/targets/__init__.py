@@ -1,4 +1,4 @@
-"""The stores a pipe can upload to: `s3` (of `_s3client`, `_s3options`, `_s3errors`)."""
+"""The stores a pipe can upload to: `_s3client`, `_s3options`, `_s3errors` make `s3`."""
 
 from .s3 import S3Target
 

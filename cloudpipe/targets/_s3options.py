@@ -60,6 +60,5 @@ def create_request(
 ) -> CreateMultipartUploadRequestTypeDef:
     """Return the request of a CreateMultipartUpload with these options."""
     request: CreateMultipartUploadRequestTypeDef = {"Bucket": bucket, "Key": key}
-    # The names are S3's own and the values strings: what the table above says.
-    request.update(put_parameters(options))  # type: ignore[typeddict-item]
+    request.update(put_parameters(options))  # type: ignore[typeddict-item]  # by table
     return request

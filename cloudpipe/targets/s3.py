@@ -29,7 +29,7 @@ from ..errors import (
     InternalError,
     ObjectIntegrityError,
 )
-from ..s3stream import PutStream, Response
+from ..s3stream import PutStream
 from ..s3wire import object_url, sign_put
 from ..target import Body, ObjectInfo, Part, Upload, UploadOptions, UploadResult
 from ._s3client import Addressing, ClientSettings, make_client
@@ -122,9 +122,7 @@ class S3Target:
         self._given_client = client
         self._integrity: Integrity = integrity
         self._compatible = compatible
-        self._stream = PutStream(
-            connect_timeout=connect_timeout, read_timeout=read_timeout, ca_file=ca_file
-        )
+        self._open_stream: PutStream | None = None
         self._stack = AsyncExitStack()
         self._open_client: S3Client | None = None
         self._base = ""
@@ -134,7 +132,6 @@ class S3Target:
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
             with translated("start"):
-                await stack.enter_async_context(self._stream)
                 client = self._given_client
                 if client is None:
                     client = await stack.enter_async_context(
@@ -145,8 +142,15 @@ class S3Target:
                 url = await client.generate_presigned_url(
                     "put_object", Params={"Bucket": self._bucket, "Key": "k"}
                 )
+                stream = PutStream(
+                    connect_timeout=self._settings.connect_timeout,
+                    read_timeout=self._settings.read_timeout,
+                    tls=url.startswith("https:"),
+                    ca_file=self._settings.ca_file,
+                )
+                await stack.enter_async_context(stream)
             self._base = url.partition("?")[0].removesuffix("/k")
-            self._open_client = client
+            self._open_client, self._open_stream = client, stream
             self._stack = stack.pop_all()
         return self
 
@@ -160,7 +164,7 @@ class S3Target:
 
     async def aclose(self) -> None:
         """Close every connection of its own; idempotent."""
-        self._open_client = None
+        self._open_client = self._open_stream = None
         await self._stack.aclose()
 
     async def put(self, key: str, body: Body, options: UploadOptions) -> UploadResult:
@@ -357,7 +361,7 @@ class S3Target:
         client = self._client
         # The client's own signer: the only way to the credentials of a client that was
         # passed in, refreshed as it refreshes them.
-        signer = cast("AioRequestSigner", getattr(client, "_request_signer"))  # noqa: B009
+        signer: AioRequestSigner = vars(client)["_request_signer"]
         region = client.meta.region_name
         if region == "aws-global":
             region = "us-east-1"
@@ -369,8 +373,11 @@ class S3Target:
     ) -> Mapping[str, str]:
         """Send one signed PUT; return the answer's headers, or raise what it means."""
         with translated(operation):
+            stream = self._open_stream
+            if stream is None:
+                raise ClosedError("the target is not open")
             request = sign_put(await self._auth(), url, fields, body.size)
-            response: Response = await self._stream.put(request, body)
+            response = await stream.put(request, body)
         if response.status != 200:
             raise error_of_response(operation, response)
         return response.headers

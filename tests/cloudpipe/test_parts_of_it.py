@@ -194,7 +194,7 @@ def test_any_error_body_is_an_error_of_ours(body):
 def test_delays_double_with_jitter_up_to_the_longest(attempt, jitter):
     backoff = Backoff(first=0.5, longest=8.0)
     step = min(8.0, 0.5 * 2 ** min(attempt - 1, 10))
-    assert step / 2 <= backoff.delay(attempt, jitter) < step
+    assert step / 2 <= backoff.delay(attempt, jitter) <= step
 
 
 @pytest.mark.parametrize(
