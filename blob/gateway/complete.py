@@ -99,39 +99,41 @@ def _whole_checksum(
     copied from another object, say). A part that is replaced after this look has
     another ETag, or the same bytes: the driver compares ETags as it completes.
     """
-    algorithm, kind = upload.checksum_algorithm, upload.checksum_type or "COMPOSITE"
     announced = _announced(call)
+    algorithm, kind = upload.checksum_algorithm, upload.checksum_type or "COMPOSITE"
     if announced and algorithm != announced.algorithm:
         raise InvalidRequestError(
             "The checksum announced is not of the type the upload was created with."
         )
-    wanted_type = call.header.get("x-amz-checksum-type", kind)
-    if algorithm is not None and wanted_type != kind:
+    if algorithm is None:
+        return {}, "FULL_OBJECT"
+    if call.header.get("x-amz-checksum-type", kind) != kind:
         raise InvalidRequestError(
             "The checksum type is not the one the upload was created with."
         )
-    if algorithm is None:
-        return {}, "FULL_OBJECT"
-    parts = [_part(stored, ref) for ref in refs]
+    whole = _combined(algorithm, kind, [_part(stored, ref) for ref in refs])
+    if announced and whole is None:
+        raise InvalidRequestError("A part was uploaded without its checksum.")
+    if announced and announced.value != whole:
+        raise BadDigestError(
+            f"The {algorithm.upper()} you specified did not match the calculated"
+            " checksum."
+        )
+    return ({algorithm: whole} if whole else {}), kind
+
+
+def _combined(algorithm: str, kind: str, parts: Sequence[Part]) -> str | None:
+    """Return the checksum of the whole; None where a part has none."""
     values = [
         (part.checksums[algorithm], part.size)
         for part in parts
         if algorithm in part.checksums
     ]
     if len(values) != len(parts):
-        if announced:
-            raise InvalidRequestError("A part was uploaded without its checksum.")
-        return {}, kind
+        return None
     if kind == "FULL_OBJECT":
-        whole = combine_full_object(algorithm, values)
-    else:
-        whole = combine_composite(algorithm, [value for value, _ in values])
-    if announced and announced.value != whole:
-        raise BadDigestError(
-            f"The {algorithm.upper()} you specified did not match the calculated"
-            " checksum."
-        )
-    return {algorithm: whole}, kind
+        return combine_full_object(algorithm, values)
+    return combine_composite(algorithm, [value for value, _ in values])
 
 
 def _announced(call: Call) -> ChecksumSpec | None:

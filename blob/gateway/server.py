@@ -23,6 +23,7 @@ __all__ = ("READ_BUFFER", "Server")
 _log = logging.getLogger("blob.gateway")
 
 _CANCEL_SECONDS = 1.0
+_CLOSE_SECONDS = 2.0
 _LOOK_SECONDS = 0.02
 
 READ_BUFFER = 2**20
@@ -93,23 +94,30 @@ class Server:
         for site in list(self._runner.sites):
             await site.stop()
         await asyncio.sleep(0)  # requests that are already here begin
-        try:
-            async with asyncio.timeout(self._grace):
-                while self._close_idle():  # noqa: ASYNC110 - of the last byte leaving no event tells
-                    await asyncio.sleep(_LOOK_SECONDS)
-        except TimeoutError:
-            if self._busy:
-                _log.warning("%d requests did not end in time", len(self._busy))
+        await self._wait(lambda: bool(self._busy), self._grace)
+        if self._busy:
+            _log.warning("%d requests did not end in time", len(self._busy))
+        # An idle TLS client need not answer the goodbye: it is not waited for.
+        await self._wait(lambda: self._close_idle() > 0, _CLOSE_SECONDS)
         await self._runner.cleanup()
 
-    def _close_idle(self) -> bool:
-        """Close connections without a request; return whether there are any at all."""
+    async def _wait(self, condition: Callable[[], bool], seconds: float) -> None:
+        """Wait while the condition holds, `seconds` at most, and close what is idle."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while condition() and loop.time() < deadline:
+            self._close_idle()
+            # Of the last byte leaving no event tells: look again.
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _close_idle(self) -> int:
+        """Close connections without a request; return how many there still are."""
         server = self._runner.server
         connections = list(server.connections) if server is not None else []
         for connection in connections:
             if connection not in self._busy:
                 connection.force_close()  # sends what is written
-        return bool(connections)
+        return len(connections)
 
     @web.middleware
     async def _count(
@@ -144,5 +152,11 @@ class Server:
 
 
 async def _write(request: web.Request, response: web.StreamResponse) -> None:
+    """Send the answer to its last byte, as far as this process can know."""
     await response.prepare(request)
     await response.write_eof()
+    transport = request.transport
+    if transport is not None and transport.get_write_buffer_size():
+        transport.set_write_buffer_limits(high=0)
+        await request.writer.drain()
+        transport.set_write_buffer_limits()

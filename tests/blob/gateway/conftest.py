@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import hmac
 import http.client
+import logging
 import os
 import subprocess
 import sys
@@ -167,6 +168,28 @@ class Wire:
             )
             framed += f"{trailer}\r\nx-amz-trailer-signature:{signature}\r\n".encode()
         return framed + b"\r\n"
+
+
+class Logged(logging.Handler):
+    """Keeps what was logged, as text with its traceback."""
+
+    def __init__(self):
+        super().__init__()
+        self.text = ""
+
+    def emit(self, record):
+        self.text += self.format(record) + "\n"
+
+
+@pytest.fixture
+def logged():
+    """What the gateway logs in this process, kept from pytest's blocking handlers."""
+    logger, handler = logging.getLogger("blob.gateway"), Logged()
+    logger.addHandler(handler)
+    logger.propagate = False
+    yield handler
+    logger.propagate = True
+    logger.removeHandler(handler)
 
 
 @pytest.fixture

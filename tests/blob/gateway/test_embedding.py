@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-import logging
 from contextlib import asynccontextmanager
 
 import pytest
@@ -141,7 +140,7 @@ async def test_a_body_is_stored_as_it_came(driver, serving):
 
 
 async def test_a_runner_that_decompresses_bodies_is_told(
-    driver, aiobotocore_for, caplog
+    driver, aiobotocore_for, logged
 ):
     await driver.container_create("bucket")
     runner = web.AppRunner(make_app(driver, auth=KEYS))
@@ -166,7 +165,7 @@ async def test_a_runner_that_decompresses_bodies_is_told(
     finally:
         await runner.cleanup()
     assert told == ("InternalError", 500)
-    assert "auto_decompress=False" in caplog.text
+    assert "auto_decompress=False" in logged.text
     assert not (await driver.file_list("bucket")).files
 
 
@@ -215,7 +214,7 @@ class BreakingReader:
 
 @pytest.mark.parametrize("failure_", [CorruptDataError(), RuntimeError("bug"), None])
 async def test_a_read_that_fails_midway_breaks_the_connection(
-    driver, serving, failure_, caplog
+    driver, serving, failure_, logged
 ):
     await driver.container_create("bucket")
     breaking = Breaking(driver)
@@ -225,10 +224,10 @@ async def test_a_read_that_fails_midway_breaks_the_connection(
         answer = await s3.get_object(Bucket="bucket", Key="k")
         with pytest.raises((HTTPClientError, ClientPayloadError)):
             await body_of(answer)
-    assert "before" in caplog.text
+    assert "before" in logged.text
 
 
-async def test_a_small_read_that_fails_is_an_error(driver, serving):
+async def test_a_small_read_that_fails_is_an_error(driver, serving, logged):
     await driver.container_create("bucket")
     breaking = Breaking(driver)
     async with serving(make_app(breaking, auth=KEYS)) as client_for, client_for() as s3:
@@ -236,6 +235,7 @@ async def test_a_small_read_that_fails_is_an_error(driver, serving):
         await s3.put_object(**where, Body=b"small")
         for breaking.read_failure in (CorruptDataError(), None):
             assert await failure(s3.get_object, **where) == ("InternalError", 500)
+    assert logged.text.count("failed") == 2
 
 
 @pytest.mark.parametrize(
@@ -247,8 +247,7 @@ async def test_a_small_read_that_fails_is_an_error(driver, serving):
         (StorageFullError(), ("InsufficientStorage", 507)),
     ],
 )
-async def test_failures_of_the_driver(driver, serving, error, answer, caplog):
-    caplog.set_level(logging.ERROR, "blob.gateway")
+async def test_failures_of_the_driver(driver, serving, error, answer, logged):
     breaking = Breaking(driver)
     breaking.failure = error
     async with serving(make_app(breaking, auth=KEYS)) as client_for, client_for() as s3:
@@ -261,7 +260,7 @@ async def test_failures_of_the_driver(driver, serving, error, answer, caplog):
     ) == answer
     assert "secret" not in str(caught.value)
     if answer[1] == 500:
-        assert told["ResponseMetadata"]["RequestId"] in caplog.text
+        assert told["ResponseMetadata"]["RequestId"] in logged.text
 
 
 class OnlyTheLeast:

@@ -69,7 +69,7 @@ async def test_static_keys():
     assert await StaticKeys([key]).find("B") is None
 
 
-async def test_nobody_has_a_key_before_the_file_was_read(tmp_path):
+async def test_nobody_has_a_key_before_the_file_was_read(tmp_path, logged):
     store = KeyFile(tmp_path / "absent")
     with pytest.raises(DriverConfigError, match="No such file"):
         await store.load()
@@ -86,13 +86,13 @@ async def test_a_change_is_seen(path, at_every_look):
 
 
 async def test_a_file_that_is_none_any_more_changes_nothing(
-    path, at_every_look, caplog
+    path, at_every_look, logged
 ):
     store = KeyFile(path)
     await store.load()
     path.write_text("[[key")
     assert await store.find("ALICE") is not None
-    assert "stay valid" in caplog.text
+    assert "stay valid" in logged.text
     path.unlink()
     assert await store.find("ALICE") is not None
     path.write_text(ENTRY.format("ROBERT"))
