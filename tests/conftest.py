@@ -24,6 +24,8 @@ _LOOPS: Mapping[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": uvloop.new_event_loop,
 }
+# Here the loop is the user's and drives our sockets: by default both are tried.
+_MATTERS = Path(__file__).parent / "cloudpipe"
 _LEFT_OUT = pytest.StashKey[int]()
 
 
@@ -45,8 +47,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--loop",
         choices=(*_LOOPS, "both"),
-        default="asyncio",
-        help="the event loop that runs the coroutines (default: asyncio)",
+        help="the event loop that runs the coroutines (default: asyncio, and uvloop too"
+        " for tests/cloudpipe)",
     )
 
 
@@ -60,7 +62,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_asyncio_loop_factories(
     config: pytest.Config, item: pytest.Item
 ) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    chosen = config.getoption("--loop")
+    default = "both" if item.path.is_relative_to(_MATTERS) else "asyncio"
+    chosen = config.getoption("--loop") or default
     return _LOOPS if chosen == "both" else {chosen: _LOOPS[chosen]}
 
 

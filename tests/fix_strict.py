@@ -56,16 +56,6 @@ _MORE_BLOCKING = (
     "sqlite3.connect",
 )
 
-# (function, file, where in it) that may block the loop, each with its reason.
-_MAY_BLOCK: tuple[tuple[str, str, str], ...] = (
-    # pytest's own log file handler, /dev/null unless told otherwise
-    ("io.TextIOWrapper.write", "logging/__init__.py", "emit"),
-    ("io.BufferedWriter.write", "logging/__init__.py", "flush"),
-)
-
-# Threads that live as long as the process, by the start of their name.
-_LASTING_THREADS: tuple[str, ...] = ()
-
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini(
@@ -114,24 +104,15 @@ class Findings:
         self.problems.append(problem)
 
 
-def open_files() -> dict[str, str]:
-    """Name what every open descriptor stands for; sockets and pipes have own ids."""
-    found = {}
+def things_open() -> set[str]:
+    """Name every descriptor and thread; sockets and pipes have numbers of their own."""
+    found = {f"thread {each.ident} {each.name}" for each in threading.enumerate()}
     for entry in Path("/proc/self/fd").iterdir():
-        with suppress(FileNotFoundError):  # the descriptor of this very listing
+        with suppress(FileNotFoundError):
             target = str(entry.readlink())
-            if not target.startswith("/proc/"):
-                found[f"{entry.name} {target}"] = target
+            if not target.endswith("/fd"):  # that of this very listing
+                found.add(f"descriptor {entry.name} {target}")
     return found
-
-
-def live_threads() -> dict[str, str]:
-    """Name every thread that is neither ours to keep nor the interpreter's."""
-    return {
-        f"{thread.ident} {thread.name}": thread.name
-        for thread in threading.enumerate()
-        if not thread.name.startswith(_LASTING_THREADS or "\0")
-    }
 
 
 class ErrorLog(logging.Handler):
@@ -200,8 +181,6 @@ class Strict:
             guard.functions[name] = bb.BlockBusterFunction(
                 None, name, scanned_modules=packages
             )
-        for function, filename, place in _MAY_BLOCK:
-            guard.functions[function].can_block_in(filename, place)
         return guard
 
     def pytest_sessionstart(self) -> None:
@@ -298,19 +277,13 @@ class Strict:
 
     def _look_for_leaks(self) -> None:
         deadline = time.monotonic() + self._grace
-        while leaks := self._new_things():
+        while leaks := things_open() - self._known:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.01)
             gc.collect()
-        for leak in leaks:
+        for leak in sorted(leaks):
             self._found(f"leaked {leak}")
-        self._known.update(leaks)
-
-    def _new_things(self) -> list[str]:
-        now = {f"descriptor {name}" for name in open_files()}
-        now |= {f"thread {name}" for name in live_threads()}
-        return sorted(now - self._known)
 
     # -- around each test ----------------------------------------------------------
 
@@ -318,8 +291,7 @@ class Strict:
     def pytest_runtest_setup(self) -> Generator[None]:
         self._findings = Findings()
         self._timeout = None
-        self._known = set()
-        self._known.update(self._new_things())
+        self._known = things_open()
         return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -328,11 +300,11 @@ class Strict:
     ) -> Generator[None, object, object]:
         if fixturedef.scope == "function":
             return (yield)
-        before = set(self._new_things())
+        before = things_open()
         try:
             return (yield)
         finally:
-            self._known.update(set(self._new_things()) - before)
+            self._known |= things_open() - before
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None]:
