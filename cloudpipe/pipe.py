@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from contextlib import AsyncExitStack
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -121,6 +121,7 @@ class CloudPipe:
         self._ready = False
         self._stoppable = False
         self._stop: _Stop | None = None
+        self._cancelled: asyncio.CancelledError | None = None
         self._failure: CloudPipeError | None = None
         self._abort_failure: AbortFailedError | None = None
         self._result: UploadResult | None = None
@@ -299,9 +300,9 @@ class CloudPipe:
         object, whole. AbortFailedError when the upload is still at the store.
         """
         task = self._entered()
-        self._request_stop("abort")
+        stopped = self._request_stop("abort")
         await asyncio.wait({task})
-        if self._abort_failure is not None and self._failure is None:
+        if stopped and self._abort_failure is not None:
             raise self._abort_failure
 
     async def terminate(self) -> None:
@@ -401,14 +402,7 @@ class CloudPipe:
         """Own the upload from `Ready` to `End`: everything it starts ends in here."""
         outcome: Outcome = "failed"
         try:
-            async with AsyncExitStack() as stack:
-                if self._owned is not None:
-                    entering = stack.enter_async_context(self._owned)
-                    await guarded("start", lambda: entering)
-                self._ready = True
-                self._subscribers.tell(Ready())
-                self._notify()
-                outcome = await self._upload()
+            outcome = await guarded("upload", self._open_and_upload)
         except CloudPipeError as exc:
             self._fail(exc)
         except asyncio.CancelledError:
@@ -420,6 +414,15 @@ class CloudPipe:
             self._buffer.discard()
             self._subscribers.tell(End(outcome, self._uploader.upload_id))
             self._notify()
+        if self._cancelled is not None:
+            raise self._cancelled
+
+    async def _open_and_upload(self) -> Outcome:
+        async with self._owned or nullcontext():
+            self._ready = True
+            self._subscribers.tell(Ready())
+            self._notify()
+            return await self._upload()
 
     async def _upload(self) -> Outcome:
         try:
@@ -427,9 +430,9 @@ class CloudPipe:
         except CloudPipeError as exc:
             if self._stop is None:
                 self._fail(exc)
-        except asyncio.CancelledError:
-            if self._stop is None:
-                raise
+        except asyncio.CancelledError as exc:
+            if self._stop is None:  # the whole loop is being shut down
+                self._stop, self._cancelled = "abort", exc
         self._stoppable = False
         self._buffer.discard()
         if self._stop == "terminate":
@@ -445,7 +448,7 @@ class CloudPipe:
         return "failed" if self._failure else "aborted"
 
     def _fail(self, error: CloudPipeError) -> None:
-        if self._failure is None:
+        if self._failure is None and self._result is None:
             self._failure = error
             self._subscribers.tell(Error(error))
             self._notify()
@@ -457,12 +460,14 @@ class CloudPipe:
         else:
             self._failure.add_note(str(error))
 
-    def _request_stop(self, stop: _Stop) -> None:
-        if self._task is not None and self._stoppable and self._failure is None:
-            self._stop = stop
-            self._stoppable = False
-            self._task.cancel()
-            self._notify()
+    def _request_stop(self, stop: _Stop) -> bool:
+        if self._task is None or not self._stoppable or self._failure is not None:
+            return False
+        self._stop = stop
+        self._stoppable = False
+        self._task.cancel()
+        self._notify()
+        return True
 
     async def _leave(self, task: asyncio.Task[None]) -> None:
         """Abort and wait for the end, however often cancelled: both are bounded."""

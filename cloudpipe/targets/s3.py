@@ -193,8 +193,8 @@ class S3Target:
         try:
             with translated("CreateMultipartUpload"):
                 answer = await client.create_multipart_upload(**request)
-        except CloudPipeError as exc:
-            if exc.retryable:  # no answer, or one that does not tell
+        except (CloudPipeError, asyncio.CancelledError) as exc:
+            if getattr(exc, "ambiguous", True):
                 first = self._lost.get(key, (started, 0.0))[0]
                 self._lost[key] = (first, now())
             raise

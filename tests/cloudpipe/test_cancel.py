@@ -202,6 +202,26 @@ async def test_a_task_group_that_fails_aborts(make_pipe, store):
     assert store.read() is None
 
 
+@pytest.mark.parametrize("operation", ["part 1", "complete"])
+@pytest.mark.parametrize("fault", [None, "stall after"])
+async def test_a_loop_that_shuts_down_aborts(
+    make_pipe, faults, store, operation, fault
+):
+    if fault:
+        faults.spoil(operation, fault)
+    others = asyncio.all_tasks()
+    pipe = make_pipe(end_point=faults.endpoint, read_timeout=0.3)
+    task = asyncio.create_task(upload(pipe))
+    await faults.reached(operation).wait()
+    # What asyncio.run does at its end: every task at once, the pipe's own too.
+    for each in asyncio.all_tasks() - others:
+        if "RequestHandler" not in repr(each):  # the proxy lives on
+            each.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    whole_or_none(store)
+
+
 async def test_a_pipe_is_entered_once(make_pipe):
     pipe = make_pipe()
     async with pipe:

@@ -58,7 +58,7 @@ async def test_one_failure_at_each_request_is_survived(
     whole_or_none(store, data, finished=True)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", ["reset after", "stall", "500 after"])
 @pytest.mark.parametrize("operation", ["put", "create", "part 2", "complete"])
 async def test_a_request_that_always_fails_leaves_all_or_nothing(
     faulty_pipe, faults, store, drain, operation, fault
@@ -229,7 +229,7 @@ def proxied_pipe(make_pipe, proxy):
 
 @pytest.mark.parametrize("direction", ["up", "down"])
 @pytest.mark.parametrize("action", ["cut", "reset", "stall"])
-@pytest.mark.parametrize("after", [0, 100, 3 * MIB, 9 * MIB])
+@pytest.mark.parametrize("after", [100, 9 * MIB])
 async def test_the_connection_fails_after_any_bytes(
     proxied_pipe, proxy, store, action, direction, after
 ):
