@@ -19,7 +19,13 @@ from aiohttp.http import HttpProcessingError
 
 from ..errors import BadDigestError, EntityTooLargeError, IncompleteBodyError
 from .call import wants_continue
-from .checksums import encode, header_name, new_hasher, parse_checksum
+from .checksums import (
+    encode,
+    header_name,
+    new_hasher,
+    parse_checksum,
+    parse_trailer_names,
+)
 from .chunked import ChunkedDecoder, ChunkSigning
 from .headers import parse_content_length, parse_content_md5, parse_decoded_length
 from .wire_errors import ContentSHA256MismatchError, MissingContentLengthError
@@ -124,8 +130,8 @@ class RequestBody:
         return data
 
     async def _decode(self, decoder: ChunkedDecoder, data: bytes) -> list[memoryview]:
-        signed = self._call.verified.payload.has_signed_chunks
-        if signed and len(data) > THREAD_BYTES:
+        # Signed chunks are hashed; and chunks of one byte would hold up the loop.
+        if len(data) > THREAD_BYTES:
             return await asyncio.to_thread(decoder.feed, data)
         return decoder.feed(data)
 
@@ -183,12 +189,11 @@ def _decoder(call: Call, length: int) -> ChunkedDecoder | None:
     verified = call.verified
     if not verified.payload.is_chunked:
         return None
-    names = call.header.get("x-amz-trailer", "").lower().split(",")
     return ChunkedDecoder(
         decoded_length=length,
         signing=_signing(verified) if verified.payload.has_signed_chunks else None,
         has_trailer=verified.payload.has_trailer,
-        trailers=[name.strip() for name in names if name.strip()],
+        trailers=parse_trailer_names(call.headers),
     )
 
 

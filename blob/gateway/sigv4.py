@@ -41,7 +41,14 @@ from .wire_errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ("Authorization", "PayloadKind", "Verified", "parse_authorization", "verify")
+__all__ = (
+    "MAX_SKEW",
+    "Authorization",
+    "PayloadKind",
+    "Verified",
+    "parse_authorization",
+    "verify",
+)
 
 
 MAX_SKEW = timedelta(minutes=15)

@@ -49,7 +49,6 @@ __all__ = (
     "delete_objects",
     "error",
     "initiate_multipart_upload",
-    "iso_time",
     "list_buckets",
     "list_multipart_uploads",
     "list_object_versions",

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blob.gateway import xml
+from blob.gateway._xml import iso_time
 from blob.types import (
     ContainerInfo,
     DeleteResult,
@@ -403,5 +404,5 @@ def test_multipart_listings_url_encoded():
 
 
 def test_iso_time_is_in_milliseconds():
-    assert xml.iso_time(WHEN) == "2026-02-03T16:45:09.120Z"
-    assert xml.iso_time(WHEN.replace(microsecond=0)) == "2026-02-03T16:45:09.000Z"
+    assert iso_time(WHEN) == "2026-02-03T16:45:09.120Z"
+    assert iso_time(WHEN.replace(microsecond=0)) == "2026-02-03T16:45:09.000Z"
