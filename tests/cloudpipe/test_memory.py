@@ -79,7 +79,7 @@ def grow(gateway, bucket):
 
 @pytest.mark.parametrize(
     ("size", "piece"),
-    [(96 * MIB, MIB), (96 * MIB, 3 * MIB + 1), (16 * MIB, 100), (MIB, 1)],
+    [(96 * MIB, MIB), (96 * MIB, 3 * MIB + 1), (16 * MIB, 100), (300_000, 1)],
 )
 async def test_the_process_grows_by_no_more_than_the_bound(grow, size, piece):
     growth, most, limit = await grow(size, piece, max_chunk_size=PART, concurrency=2)
