@@ -32,8 +32,9 @@ class FsOptions:
     - `data`: data and index are synced, directories are not. After a power cut the
       name of a recent data file may be gone though its index entry is there, and
       reading it then raises `CorruptDataError`; small files (inline) are as in `full`.
-    - `none`: nothing is synced. It survives the death of the process (SIGKILL), not of
-      the machine: a power cut may lose what was acknowledged, or damage the index.
+    - `none`: no write is synced. It survives the death of the process (SIGKILL), not
+      of the machine: a power cut may lose what was acknowledged last, and leave data
+      files short. What other processes wrote to the same root with `full` it keeps.
 
     `quota` (bytes) and `obj_limit` (files) hold for the whole store. A body of up to
     `inline_limit` bytes is kept in the index instead of a file of its own.

@@ -85,7 +85,10 @@ def connect(path: Path, durability: Durability) -> sqlite3.Connection:
     db = _connect(path)
     try:
         _use_log(db)
-        db.execute(f"PRAGMA synchronous = {'OFF' if durability == 'none' else 'FULL'}")
+        # NORMAL: commits are not synced, checkpoints are. With OFF a checkpoint of this
+        # process could lose what another one, on the same root, had promised to keep.
+        level = "NORMAL" if durability == "none" else "FULL"
+        db.execute(f"PRAGMA synchronous = {level}")
         # The writer checkpoints when it has nothing better to do.
         db.execute("PRAGMA wal_autocheckpoint = 0")
         db.execute(f"PRAGMA journal_size_limit = {_LOG_LIMIT}")
