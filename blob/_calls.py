@@ -1,6 +1,6 @@
 """Counting calls in flight, so that closing refuses new ones and waits for the others.
 
-Used by the memory driver and by `blob.simple`.
+Used by our drivers and by `blob.simple`.
 """
 
 from __future__ import annotations
@@ -41,8 +41,12 @@ class Calls:
         if self._closed and not self._active:
             self._idle.set()
 
+    def refuse(self) -> None:
+        """Refuse new calls from here on."""
+        self._closed = True
+
     async def close(self) -> None:
         """Refuse new calls, then wait for those in flight."""
-        self._closed = True
+        self.refuse()
         if self._active:
             await self._idle.wait()

@@ -4,19 +4,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from ..errors import (
+    ClosedError,
     InvalidArgumentError,
     InvalidRangeError,
     NoSuchFileError,
     NoSuchVersionError,
 )
 from ..types import NULL_VERSION, ByteRange
-from ._support import PART, Contract, get, md5, put, same
+from ._support import PART, Contract, cancelled_at, get, md5, put, same
 
 if TYPE_CHECKING:
     from ..driver import Driver
@@ -169,6 +171,41 @@ class ReadingContract(Contract):
             await driver.file_delete(container, "key")
             await driver.container_delete(container)
             assert b"".join([piece async for piece in reader]) == old
+
+    async def test_a_piece_that_was_not_delivered_is_not_lost(
+        self, driver: Driver, container: str
+    ) -> None:
+        whole = PART[:3_500_001]
+        await put(driver, container, "key", whole)
+        taken: list[bytes] = []
+
+        async def take() -> None:
+            taken.append(await anext(iterator, b""))
+
+        async with await driver.file_read(container, "key") as reader:
+            iterator = aiter(reader)
+            while not taken or taken[-1]:
+                await cancelled_at(0, take())
+                await take()
+        assert md5(b"".join(taken)) == md5(whole)
+
+    async def test_a_body_is_not_cut_short_by_closing_its_reader(
+        self, driver: Driver, container: str
+    ) -> None:
+        await put(driver, container, "key", PART[:3_500_001])
+        for steps in range(5):
+            reader = await driver.file_read(container, "key")
+            taking = asyncio.create_task(anext(aiter(reader), b"the end"))
+            for _ in range(steps):
+                await asyncio.sleep(0)
+            await reader.aclose()
+            await asyncio.wait([taking])
+            if taking.exception() is None:
+                assert taking.result() != b"the end"
+            else:
+                assert isinstance(taking.exception(), ClosedError)
+            with pytest.raises(ClosedError):
+                await anext(aiter(reader))
 
     async def test_many_readers_of_one_file_do_not_disturb_each_other(
         self, driver: Driver, container: str

@@ -1,57 +1,26 @@
-"""Opening and closing a driver, and counting the calls in flight."""
+"""Opening and closing a driver."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import warnings
 from typing import TYPE_CHECKING
 
-from ...errors import ClosedError, DriverConfigError
+from ..._calls import Calls
+from ...errors import DriverConfigError
 from ._reader import FsReader
 from ._store import Store
 from ._threads import Threads
 
 if TYPE_CHECKING:
     import logging
+    from concurrent.futures import Future as ThreadFuture
     from types import TracebackType
     from typing import Self
 
     from ._options import FsOptions
     from ._reader import Opened
-
-
-class Calls:
-    """Calls in flight: `with calls:` around each; none begins once it is closed."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._closed = False
-        self._idle = asyncio.Event()
-
-    def __enter__(self) -> None:
-        if self._closed:
-            raise ClosedError
-        self._count += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._count -= 1
-        if self._closed and not self._count:
-            self._idle.set()
-
-    @property
-    def closed(self) -> bool:
-        """Whether new calls are refused."""
-        return self._closed
-
-    def close(self) -> None:
-        """Refuse new calls."""
-        self._closed = True
-        if not self._count:
-            self._idle.set()
-
-    async def drained(self) -> None:
-        """Wait until no call is in flight; after `close`."""
-        await self._idle.wait()
 
 
 class StoreOwner:
@@ -65,8 +34,7 @@ class StoreOwner:
         self._logger = logger
         self._threads = Threads()
         self._calls = Calls()
-        self._store: Store | None = None
-        self._opening: asyncio.Future[Store] | None = None
+        self._opening: ThreadFuture[Store] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._readers: set[FsReader] = set()
@@ -83,13 +51,24 @@ class StoreOwner:
     async def aclose(self) -> None:
         """Refuse new calls, wait for those in flight, close open readers; idempotent.
 
-        When a caller is cancelled the closing goes on.
+        When a caller is cancelled the closing goes on; when that was cancelled (its
+        loop ended, say) the next caller begins it again, on whatever loop.
         """
-        self._calls.close()
-        if self._closing is None:
-            self._closing = asyncio.get_running_loop().create_task(self._close())
-        await asyncio.wait((self._closing,))
-        self._closing.result()
+        self._calls.refuse()
+        loop = asyncio.get_running_loop()
+        while True:
+            closing = self._closing
+            if (
+                closing is None
+                or closing.cancelled()
+                or (not closing.done() and closing.get_loop() is not loop)
+            ):
+                closing = self._closing = loop.create_task(self._close())
+            if not closing.done():
+                await asyncio.wait((closing,))
+            if not closing.cancelled():
+                closing.result()
+                return
 
     async def __aenter__(self) -> Self:
         await self.ready()
@@ -104,7 +83,7 @@ class StoreOwner:
         await self.aclose()
 
     def __del__(self) -> None:
-        if self._store is not None:
+        if self._opening is not None:
             warnings.warn(
                 f"{type(self).__name__} was not closed",
                 ResourceWarning,
@@ -112,41 +91,39 @@ class StoreOwner:
                 source=self,
             )
 
+    @property
+    def _store(self) -> Store | None:
+        """The store, if it is open."""
+        opening = self._opening
+        if opening is None or not opening.done() or opening.exception():
+            return None
+        return opening.result()
+
     async def _opened(self) -> Store:
         """Return the store, open."""
         loop = asyncio.get_running_loop()
-        if self._store is not None:
-            if loop is not self._loop:
-                raise DriverConfigError(
-                    "fs: a driver belongs to the loop it opened on."
-                )
-            return self._store
-        if self._opening is None:
-            self._opening = self._threads.start(
+        opening = self._opening
+        if opening is None or (opening.done() and opening.exception()):
+            self._loop = loop
+            opening = self._opening = self._threads.submit(
                 Store, self._options, loop=loop, logger=self._logger
             )
-        opening = self._opening
-        await asyncio.wait((opening,))
-        return self._adopt(opening)
-
-    def _adopt(self, opening: asyncio.Future[Store]) -> Store:
-        if self._opening is opening:
-            self._opening = None
-            self._loop = opening.get_loop()
-            self._store = opening.result()
-        elif self._store is not None:
-            return self._store
+        if loop is not self._loop:
+            raise DriverConfigError("fs: a driver belongs to the loop it opened on.")
+        if not opening.done():
+            return await asyncio.wrap_future(opening)
         return opening.result()
 
     async def _close(self) -> None:
-        await self._calls.drained()
-        if self._opening is not None:  # whoever began it was cancelled
-            await asyncio.wait((self._opening,))
-            if self._opening.exception() is None:
-                self._adopt(self._opening)
+        """Close all; may be cancelled anywhere, and begun again on another loop."""
+        await self._calls.close()
+        opening = self._opening
+        if opening is not None and not opening.done():  # its callers were cancelled
+            with contextlib.suppress(Exception):  # told to them
+                await asyncio.wrap_future(opening)
         while self._readers:
             await self._readers.pop().aclose()
-        store, self._store = self._store, None
+        store, self._opening = self._store, None
         if store is not None:
             await self._threads.run(store.close)
         self._threads.shutdown()

@@ -16,7 +16,7 @@ from ._intake import Intake, check_options
 from ._lifecycle import StoreOwner
 from ._listing import list_uploads
 from ._objects import check_version
-from ._reader import Request, open_file
+from ._reader import Request, Source, open_file
 from ._records import dump_metadata, load_upload
 
 if TYPE_CHECKING:
@@ -114,10 +114,14 @@ class MultipartCalls(StoreOwner):
             opened = await store.reader.read(
                 lambda snapshot: open_file(snapshot, store.files, wanted)
             )
-            async with self._reader(opened) as source:
+            # Not a reader that closing the driver may close: it waits for this call.
+            source = Source(opened.body, self._threads)
+            try:
                 return await self._put_part(
                     container, key, upload_id, number, source, check_options(None)
                 )
+            finally:
+                await source.aclose()
 
     async def _put_part(
         self,

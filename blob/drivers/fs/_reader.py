@@ -14,14 +14,15 @@ from ._objects import find_file, find_pieces
 from ._records import Piece
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator, Callable, Sequence
     from types import TracebackType
     from typing import Self
 
+    from ..._calls import Calls
     from ...types import ByteRange, FileInfo
     from ._files import DataFiles
     from ._index_reader import Snapshot
-    from ._lifecycle import Calls
     from ._threads import Threads
 
 _CHUNK = 1024 * 1024
@@ -49,6 +50,7 @@ class OpenBody:
         self._runs = deque(runs)
         self._files = files
         self._guard = threading.Lock()
+        self._disposed = False
         self._fd = -1
         self._generation = snapshot.generation
         self._held: int | None = None
@@ -69,11 +71,16 @@ class OpenBody:
         return self._fd >= 0 or self._held is not None
 
     def read(self) -> bytes:
-        """Return the next piece, at most 1 MiB; empty at the end."""
+        """Return the next piece, at most 1 MiB; empty at the end.
+
+        What raises has taken nothing: the next call tries the same piece again.
+        """
         with self._guard:
+            if self._disposed:
+                raise ClosedError("The reader is closed.")
             if not self._runs:
                 return b""
-            piece, first, last = self._runs.popleft()
+            piece, first, last = self._runs[0]
             upto = min(last, first + _CHUNK)
             if piece.inline is not None:
                 data = piece.inline[first:upto]
@@ -84,9 +91,11 @@ class OpenBody:
             if len(data) != upto - first:
                 raise CorruptDataError
             if upto < last:
-                self._runs.appendleft(_Run(piece, upto, last))
-            elif piece.inline is None:
-                self._close_file()
+                self._runs[0] = _Run(piece, upto, last)
+            else:
+                self._runs.popleft()
+                if piece.inline is None:
+                    self._close_file()
             if not self._runs:
                 self._release()
             return data
@@ -94,6 +103,7 @@ class OpenBody:
     def dispose(self) -> None:
         """Close what is open; idempotent."""
         with self._guard:
+            self._disposed = True
             self._runs.clear()
             self._close_file()
             self._release()
@@ -172,6 +182,48 @@ def _cut(pieces: Sequence[Piece], start: int, stop: int) -> list[_Run]:
     return runs
 
 
+class Source:
+    """The pieces of an open body, read in threads; one pass, by any task.
+
+    A piece that was read for a call which was then cancelled goes to the next call.
+    """
+
+    def __init__(self, body: OpenBody | None, threads: Threads) -> None:
+        self._body = body
+        self._threads = threads
+        self._reading: asyncio.Future[bytes] | None = None
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Iterate over what is left."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Return the next piece, at most 1 MiB."""
+        data = b"" if self._body is None else await self._next(self._body)
+        if not data:
+            raise StopAsyncIteration
+        return data
+
+    async def _next(self, body: OpenBody) -> bytes:
+        if self._reading is None and not body.needs_thread:
+            return body.read()
+        while True:
+            reading = self._reading
+            if reading is None:
+                reading = self._reading = self._threads.start(body.read)
+            await self._threads.done(reading)
+            if self._reading is reading:  # else another task has taken it
+                self._reading = None
+                return reading.result()
+
+    async def aclose(self) -> None:
+        """Release what is open; idempotent."""
+        body = self._body
+        if body is not None and body.holds:
+            # In a thread: the last close of a big unlinked file frees all its blocks.
+            await self._threads.run(body.dispose)
+
+
 class FsReader:
     """One version of a file, opened; one pass over the bytes asked for."""
 
@@ -183,9 +235,9 @@ class FsReader:
         calls: Calls,
         on_close: Callable[[FsReader], None],
     ) -> None:
-        self._info, (self._start, self._stop), self._is_partial, self._body = opened
+        self._info, (self._start, self._stop), self._is_partial, body = opened
+        self._source = Source(body, threads)
         self._on_close = on_close
-        self._threads = threads
         self._calls = calls
         self._closed = False
 
@@ -214,28 +266,21 @@ class FsReader:
         return self
 
     async def __anext__(self) -> bytes:
-        """Return the next piece, at most 1 MiB; raises `CorruptDataError` on damage."""
+        """Return the next piece, at most 1 MiB.
+
+        Raises `CorruptDataError` where the data file is missing or too short. A call
+        that was cancelled or failed has taken nothing: the next one goes on there.
+        """
         if self._closed:
             raise ClosedError("The reader is closed.")
-        data = b""
-        if self._body is not None:
-            with self._calls:
-                if self._body.needs_thread:
-                    data = await self._threads.run(self._body.read)
-                else:
-                    data = self._body.read()
-        if not data:
-            raise StopAsyncIteration
-        return data
+        with self._calls:
+            return await anext(self._source)
 
     async def aclose(self) -> None:
         """Release what the reader holds; idempotent, also after the driver's end."""
         self._closed = True
         self._on_close(self)
-        body = self._body
-        if body is not None and body.holds:
-            # In a thread: the last close of a big unlinked file frees all its blocks.
-            await self._threads.run(body.dispose)
+        await self._source.aclose()
 
     async def __aenter__(self) -> Self:
         return self

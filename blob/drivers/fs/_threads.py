@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import Future as ThreadFuture
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
@@ -24,6 +25,22 @@ class Threads:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="blob-fs")
 
+    def submit(
+        self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> ThreadFuture[_T]:
+        """Begin the call now, for whatever loop; nobody can cancel it."""
+        outcome: ThreadFuture[_T] = ThreadFuture()
+        outcome.set_running_or_notify_cancel()
+
+        def run() -> None:
+            try:
+                outcome.set_result(call(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001 - told to whoever waits
+                outcome.set_exception(translate(error))
+
+        self._pool.submit(run)
+        return outcome
+
     def start(
         self, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> asyncio.Future[_T]:
@@ -40,7 +57,7 @@ class Threads:
 
         return asyncio.get_running_loop().run_in_executor(self._pool, run)
 
-    async def join(self, job: asyncio.Future[_T]) -> _T:
+    async def done(self, job: asyncio.Future[_T]) -> None:
         """Wait for the job, also when cancelled meanwhile: then raise that at its end.
 
         So whoever was cancelled knows that no thread works on its file any more.
@@ -54,6 +71,10 @@ class Threads:
         if cancelled is not None:
             job.exception()  # else asyncio reports it as never retrieved
             raise cancelled
+
+    async def join(self, job: asyncio.Future[_T]) -> _T:
+        """Wait for the job as `done` does, and return its result."""
+        await self.done(job)
         return job.result()
 
     async def run(

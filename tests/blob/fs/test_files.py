@@ -11,8 +11,13 @@ import zlib
 import pytest
 
 from blob.drivers.fs import _files
-from blob.errors import BadDigestError, CorruptDataError, StorageFullError
-from blob.types import CreateOptions
+from blob.errors import (
+    BadDigestError,
+    CorruptDataError,
+    StorageBusyError,
+    StorageFullError,
+)
+from blob.types import CreateOptions, PartRef
 
 LARGE = os.urandom(3 << 20)
 
@@ -46,6 +51,39 @@ async def test_a_file_cut_short_is_damage_also_while_it_is_read(
             await anext(reader)
     with pytest.raises(CorruptDataError):
         await driver.file_read("box", "key")
+
+
+async def test_a_file_that_could_not_be_opened_is_opened_at_the_next_try(
+    driver, body, monkeypatch
+) -> None:
+    upload = await driver.multipart_create("box", "key")
+    place = ("box", "key", upload.upload_id)
+    parts = [bytes([number]) * (5 << 20) for number in range(2)]
+    made = [
+        await driver.multipart_put_part(*place, number, body(part))
+        for number, part in enumerate(parts, 1)
+    ]
+    refs = [PartRef(part.number, part.etag) for part in made]
+    await driver.multipart_complete(*place, refs)
+    opening, failures = driver._store.files.open, 0
+
+    def busy(*args):
+        nonlocal failures
+        failures += 1
+        if failures in (1, 3):
+            raise OSError(24, "Too many open files")
+        return opening(*args)
+
+    monkeypatch.setattr(driver._store.files, "open", busy)
+    pieces, refused = [], 0
+    async with await driver.file_read("box", "key") as reader:
+        while not pieces or pieces[-1]:
+            try:
+                pieces.append(await anext(reader, b""))
+            except StorageBusyError:
+                refused += 1
+    assert refused == 2
+    assert b"".join(pieces) == b"".join(parts)
 
 
 async def test_the_footer_tells_what_a_file_is(driver, root, body) -> None:

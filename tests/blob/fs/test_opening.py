@@ -12,6 +12,7 @@ import pytest
 
 from blob import create_driver
 from blob.drivers.fs import create
+from blob.drivers.fs._layout import Layout
 from blob.errors import (
     ClosedError,
     CorruptDataError,
@@ -132,6 +133,19 @@ async def test_opening_can_be_tried_again(tmp_path) -> None:
     await driver.aclose()
 
 
+@pytest.mark.parametrize(
+    ("durability", "level"), [("full", 2), ("data", 2), ("none", 1)]
+)
+async def test_commits_are_synced_as_promised_and_checkpoints_always(
+    durability, level, open_fs
+) -> None:
+    async with open_fs(durability=durability) as driver:
+        found = driver._store.writer.submit(
+            lambda txn: txn.db.execute("PRAGMA synchronous").fetchone()
+        )
+        assert await found == (level,)  # 1 is NORMAL: only checkpoints sync
+
+
 async def test_callers_share_one_opening(root, open_fs) -> None:
     driver = open_fs()
     calls = [driver.ready(), driver.container_list(), driver.ready()]
@@ -215,6 +229,123 @@ async def test_a_driver_belongs_to_its_loop(open_fs) -> None:
                 asyncio.run(driver.container_list())
 
         await asyncio.to_thread(elsewhere)
+
+
+@pytest.mark.parametrize("opened", [True, False])
+@pytest.mark.parametrize("closes", [True, False])
+def test_a_driver_whose_opening_outlived_its_loop(root, open_fs, opened, closes):
+    driver = open_fs()
+    begun, may_open = threading.Event(), threading.Event()
+    make_root = Layout.make_root
+
+    def slow(layout) -> None:
+        begun.set()
+        may_open.wait()
+        make_root(layout)
+
+    async def open_and_leave() -> None:
+        task = asyncio.create_task(driver.ready())
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        await asyncio.wait([task])
+        if opened:
+            may_open.set()
+            await asyncio.to_thread(driver._opening.result)
+
+    async def on_another_loop() -> None:
+        if not closes:
+            with pytest.raises(DriverConfigError, match="loop"):
+                await driver.container_list()
+        await driver.aclose()
+        with pytest.raises(ClosedError):
+            await driver.container_list()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Layout, "make_root", slow)
+        asyncio.run(open_and_leave())
+        may_open.set()
+        asyncio.run(on_another_loop())
+    assert list((root / "processes").iterdir()) == []
+
+
+async def test_an_opening_that_failed_unseen_is_not_told_later(tmp_path) -> None:
+    obstacle = tmp_path / "file"
+    obstacle.write_text("")
+    driver = create({"root": obstacle / "root"}, LOGGER)
+    opening = asyncio.create_task(driver.ready())
+    await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait([opening])
+    assert await asyncio.to_thread(driver._opening.exception)
+    obstacle.unlink()
+    await driver.ready()
+    await driver.aclose()
+
+
+async def test_an_opening_nobody_waited_for_warns_too(open_fs) -> None:
+    driver = open_fs()
+    opening = asyncio.create_task(driver.ready())
+    await asyncio.sleep(0)
+    opening.cancel()
+    await asyncio.wait([opening])
+    with pytest.warns(ResourceWarning, match="FsDriver was not closed"):
+        driver.__del__()
+    await driver.aclose()
+
+
+async def _writing(driver):
+    """Begin a write that waits in its body; return its task, and what lets it end."""
+    await driver.container_create("box")
+    waiting, may_end = asyncio.Event(), asyncio.Event()
+
+    async def slow():
+        yield b"begun"
+        waiting.set()
+        await may_end.wait()
+
+    task = asyncio.create_task(driver.file_create("box", "key", slow()))
+    await waiting.wait()
+    return task, may_end
+
+
+async def test_a_closing_that_is_cancelled_with_all_tasks_begins_again(
+    root, open_fs
+) -> None:
+    driver = open_fs()
+    writing, may_end = await _writing(driver)
+    closing = asyncio.create_task(driver.aclose())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    driver._closing.cancel()
+    await asyncio.wait([driver._closing])
+    may_end.set()
+    await writing
+    await closing
+    await driver.aclose()
+    assert list((root / "processes").iterdir()) == []
+
+
+def test_a_closing_that_ended_with_its_loop_begins_again_on_another(
+    root, open_fs
+) -> None:
+    driver = open_fs()
+
+    async def close_and_leave() -> None:
+        await _writing(driver)
+        closing = asyncio.create_task(driver.aclose())
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        assert {closing, driver._closing} < others
+        for task in others:
+            task.cancel()
+        await asyncio.wait(others)
+        assert closing.cancelled()
+
+    asyncio.run(close_and_leave())
+    asyncio.run(driver.aclose())
+    asyncio.run(driver.aclose())
+    assert list((root / "processes").iterdir()) == []
 
 
 async def test_a_driver_that_is_not_closed_warns(open_fs) -> None:
