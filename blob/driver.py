@@ -10,7 +10,9 @@ Guarantees every driver gives:
   that driver, and visible at once to every later read and listing.
 - A file appears whole or not at all. A reader goes on reading the version it opened.
 - Conditions, guards and quotas are checked in the same atomic step as the change.
-- A cancelled write has been applied wholly or not at all; the driver stays usable.
+- A cancelled write is applied wholly or not at all. It may still be applied shortly
+  after the `CancelledError`, yet before every write that is begun after that; the
+  driver stays usable.
 - Concurrent writes to one key: the last to commit wins.
 - Errors are those of `blob.errors`; a failed write leaves the old version in place.
 
@@ -78,6 +80,10 @@ class FileReader(Protocol):
     `start` and `stop` are the half-open range of bytes that iteration yields, already
     cut to the size of the file; equal where the read was for the head alone. Always
     `aclose()` it (or use `async with`): it may hold a file open.
+
+    Asking for a piece may be cancelled and loses none: the next to ask gets it. A
+    reader that was closed raises `ClosedError` when asked, also whoever asks already
+    and gets no piece: only the whole range ends in the end of the iteration.
     """
 
     @property
@@ -97,7 +103,11 @@ class FileReader(Protocol):
         """A range was asked for and honoured (206, not 200)."""
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield pieces of at most 1 MiB; raises `CorruptDataError` on damage."""
+        """Yield pieces of at most 1 MiB; all iterators share one pass over the bytes.
+
+        Raises `CorruptDataError` where the stored bytes are missing or too few. What
+        is read is not compared with the digest that was stored.
+        """
 
     async def aclose(self) -> None:
         """Release what the reader holds; idempotent."""

@@ -31,7 +31,7 @@ BlobError
 └── StorageError (OSError)              500 the store could not do it
     ├── StorageFullError                507 no space left, or no inode
     ├── StorageBusyError                503 try again later (retryable)
-    ├── CorruptDataError                500 stored bytes do not match their digest
+    ├── CorruptDataError                500 stored bytes are missing or damaged
     └── OutcomeUnknownError             500 the write may or may not have been applied
 
 `code` is the Code of the driver document the package grew from; a gateway dialect may
@@ -348,10 +348,13 @@ class StorageBusyError(StorageError):
 
 
 class CorruptDataError(StorageError):
-    """Stored bytes are missing or do not match the digest they were stored with."""
+    """Stored bytes are missing or too few, or the index of the store is damaged.
+
+    Bytes that were altered in place are not noticed: reads do not check digests.
+    """
 
     code = "CorruptData"
-    _default = "The stored data is damaged: it does not match its digest."
+    _default = "The stored data is damaged: bytes of it are missing."
 
 
 class OutcomeUnknownError(StorageError):

@@ -56,7 +56,8 @@ def create(options: Mapping[str, object], logger: logging.Logger) -> FsDriver:
 class FsDriver(MultipartCalls):
     """Stores files under one directory, durably; see `create` and `blob.driver`.
 
-    A write that was cancelled has been applied wholly or not at all.
+    A cancelled write is applied wholly or not at all. It may still be applied shortly
+    after the `CancelledError`, yet before every write that is begun after that.
     """
 
     @property
