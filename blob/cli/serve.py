@@ -199,7 +199,10 @@ def _logging_aside() -> Iterator[None]:
     )
     records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
     listener = QueueListener(records, handler)
-    logging.basicConfig(level=logging.INFO, handlers=[QueueHandler(records)])
+    # Not by basicConfig, which gives the queue a format too: lines would have two.
+    root = logging.getLogger()
+    root.addHandler(QueueHandler(records))
+    root.setLevel(logging.INFO)
     listener.start()
     try:
         yield

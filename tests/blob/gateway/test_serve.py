@@ -105,6 +105,21 @@ def test_a_signal_ends_it_with_status_0(start_gateway, number):
         assert process.process.stdout.closed
 
 
+def test_a_log_line_has_its_format_once():
+    with subprocess.Popen(
+        [sys.executable, "-m", "blob", "serve", "--ephemeral"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    ) as process:
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        lines = process.stderr.read().splitlines()
+    assert lines[-1].endswith(" INFO blob.serve: stopping"), lines
+    assert lines[-1].count("blob.serve") == 1
+
+
 def test_stopping_lets_requests_in_flight_finish(start_gateway, boto3_for, wire_for):
     with start_gateway("--ephemeral") as process:
         gateway = process.gateway()
