@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ...errors import BlobError, ClosedError, OutcomeUnknownError
 from ._errors import translate, translate_commit
 from ._outbox import Outbox
+from ._schema import BUSY_SECONDS
 from ._transaction import Transaction
 
 if TYPE_CHECKING:
@@ -31,9 +32,11 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 
 _GROUP = 256
-# 4 MiB of log when there is time, four times that when there is not.
-_CHECKPOINT_PAGES = 1000
-_URGENT_PAGES = 4 * _CHECKPOINT_PAGES
+# Look at the log after about 8 MiB of changes; at 16 MiB it has to begin anew.
+_CHECKPOINT_PAGES = 2000
+_RESTART_PAGES = 2 * _CHECKPOINT_PAGES
+# Readers are short; one that is not (its process was stopped) may not stall writers.
+_RESTART_SECONDS = 1.0
 _PAGE = 4096
 # A change touches about so many pages (its tables' leaves and indexes) beside bodies.
 _PAGES_PER_CHANGE = 4
@@ -122,7 +125,7 @@ class IndexWriter:
                 self._commit(group)
                 self._outbox.flush()
                 del group
-            self._checkpoint(urgent=not self._queue.empty())
+            self._checkpoint()
             if last:
                 return
 
@@ -206,19 +209,32 @@ class IndexWriter:
         if self._db.in_transaction:
             self._db.execute("ROLLBACK")
 
-    def _checkpoint(self, *, urgent: bool) -> None:
+    def _checkpoint(self) -> None:
         """Move the log into the index where it has grown enough.
 
-        PASSIVE waits for nobody. Under a constant load the log may never be free of
-        readers at the right moment, so at four times the size RESTART waits for the
-        readers that still use it (they are short, and new ones do not need it).
+        PASSIVE waits for nobody, and the log begins anew where nobody reads it at the
+        next commit. Under constant reading that moment may never come, so a log that
+        stays long is made to begin anew by RESTART, which waits for the readers that
+        still use it (new ones do not need it any more).
         """
-        if self._pages < (_URGENT_PAGES if urgent else _CHECKPOINT_PAGES):
+        if self._pages < _CHECKPOINT_PAGES:
             return
-        mode = "RESTART" if self._pages >= _URGENT_PAGES else "PASSIVE"
         self._pages = 0
         try:
             with self._lock.held():
-                self._db.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+                _, pages, _ = self._move_log("PASSIVE")
+                if pages > _RESTART_PAGES:
+                    self._move_log("RESTART")
         except (sqlite3.Error, OSError) as error:
             self._logger.warning("fs: checkpoint failed, will retry: %s", error)
+
+    def _move_log(self, mode: str) -> tuple[int, int, int]:
+        """Checkpoint under the lock; return busy or not, pages of log, pages moved."""
+        self._db.execute(f"PRAGMA busy_timeout = {int(_RESTART_SECONDS * 1000)}")
+        try:
+            busy, pages, moved = self._db.execute(
+                f"PRAGMA wal_checkpoint({mode})"
+            ).fetchone()
+        finally:
+            self._db.execute(f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}")
+        return busy, pages, moved

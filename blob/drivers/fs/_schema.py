@@ -11,6 +11,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from ._options import Durability
 
-_BUSY_TIMEOUT = 10.0
+BUSY_SECONDS = 10.0
 _LOG_LIMIT = 64 * 1024 * 1024
 
 _TABLES = """
@@ -82,6 +84,7 @@ CREATE TABLE IF NOT EXISTS doomed(
 
 def connect(path: Path, durability: Durability) -> sqlite3.Connection:
     """Open a connection for writing; call it under the commit lock."""
+    _create_private(path)
     db = _connect(path)
     try:
         _use_log(db)
@@ -113,6 +116,18 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     return db
 
 
+def _create_private(path: Path) -> None:
+    """Create the index where it is missing, readable for its owner alone.
+
+    It holds bodies; its log and shared memory get the same mode. One that exists is not
+    opened here: closing it would drop the locks of this process's other connections.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(
+            os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        )
+
+
 def create_tables(db: sqlite3.Connection) -> None:
     """Create what is missing, in one transaction; call it under the commit lock."""
     known = db.execute("SELECT 1 FROM sqlite_master WHERE name = 'state'").fetchone()
@@ -131,7 +146,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     # thread, closed after that ended. Transactions are begun and ended by hand.
     return sqlite3.connect(
         path,
-        timeout=_BUSY_TIMEOUT,
+        timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
         cached_statements=256,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import sqlite3
+import sys
 import threading
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing, nullcontext
+from pathlib import Path
 
 import pytest
 
+from blob.drivers.fs import _index_writer, _schema
 from blob.errors import (
     OutcomeUnknownError,
     PreconditionFailedError,
@@ -16,6 +20,7 @@ from blob.errors import (
 )
 from blob.types import Conditions, CreateOptions
 
+READING = Path(__file__).with_name("reading_process.py")
 SMALL = b"small" * 100
 LARGE = b"large" * 20_000
 ONLY_NEW = CreateOptions(conditions=Conditions(if_none_match=("*",)))
@@ -238,18 +243,111 @@ async def test_a_commit_out_of_space_leaves_nothing(
     audit()
 
 
-async def test_the_log_stays_bounded_under_load(open_fs, root, body) -> None:
-    async with open_fs(durability="none") as driver:
-        await driver.container_create("box")
-        keys = iter(range(2000))
-        data = bytes(60_000)  # 114 MiB altogether, all of it through the log
+async def write_much(driver, body, files: int) -> None:
+    await driver.container_create("box")
+    keys = iter(range(files))
+    data = bytes(60_000)
 
-        async def work() -> None:
-            for key in keys:
-                await driver.file_create("box", f"k{key}", body(data))
+    async def work() -> None:
+        for key in keys:
+            await driver.file_create("box", f"k{key}", body(data))
 
-        async with asyncio.TaskGroup() as group:
-            for _ in range(32):
-                group.create_task(work())
+    async with asyncio.TaskGroup() as group:
+        for _ in range(32):
+            group.create_task(work())
+
+
+@asynccontextmanager
+async def always_read(root):
+    """Another process, of whose readers one begins before the other ends."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, READING, root / "index.db"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert await process.stdout.readline() == b"reading\n"
+        yield
+    finally:
+        await process.communicate(b"end")
+
+
+@pytest.mark.parametrize("read_by_another", [False, True])
+async def test_the_log_stays_bounded_under_load(
+    read_by_another, open_fs, root, body
+) -> None:
+    async with (
+        open_fs(durability="none") as driver,
+        always_read(root) if read_by_another else nullcontext(),
+    ):
+        await write_much(driver, body, 1000)  # 57 MiB, all of it through the log
         size = (root / "index.db-wal").stat().st_size
     assert size < 40 * 1024 * 1024
+
+
+async def test_a_reader_that_was_stopped_does_not_stall_writers(
+    open_fs, root, body, monkeypatch
+) -> None:
+    monkeypatch.setattr(_index_writer, "_CHECKPOINT_PAGES", 100)
+    monkeypatch.setattr(_index_writer, "_RESTART_PAGES", 200)
+    monkeypatch.setattr(_index_writer, "_RESTART_SECONDS", 0.02)
+    async with open_fs(durability="none") as driver:
+        with closing(sqlite3.connect(root / "index.db", isolation_level=None)) as db:
+            db.execute("BEGIN")
+            db.execute("SELECT seq FROM state").fetchone()
+            async with asyncio.timeout(9):  # SQLite's own patience is 10 seconds
+                await write_much(driver, body, 100)
+        busy = driver._store.writer.submit(
+            lambda txn: txn.db.execute("PRAGMA busy_timeout").fetchone()
+        )
+        assert await busy == (10_000,)
+
+
+@pytest.mark.parametrize("what", ["checkpoint", "opening"])
+async def test_a_checkpoint_and_an_opening_hold_the_lock(
+    what, open_fs, root, body, monkeypatch
+) -> None:
+    held = []
+
+    def is_held() -> None:
+        with (root / "commit.lock").open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                held.append(True)
+            else:
+                held.append(False)
+
+    class Watched:
+        def __init__(self, db) -> None:
+            self._db = db
+
+        def __getattr__(self, name):
+            return getattr(self._db, name)
+
+        def execute(self, sql, *values):
+            if "wal_checkpoint" in sql:
+                is_held()
+            return self._db.execute(sql, *values)
+
+    def connect(*args):
+        is_held()
+        return connect_really(*args)
+
+    connect_really = _schema.connect
+    monkeypatch.setattr(_index_writer, "_CHECKPOINT_PAGES", 1)
+    async with open_fs() as driver:
+        if what == "opening":
+            monkeypatch.setattr(_schema, "connect", connect)
+            async with open_fs():
+                pass
+        else:
+            await driver.container_create("box")
+            writer = driver._store.writer
+            await asyncio.to_thread(writer.flush)
+            writer._db, real = Watched(writer._db), writer._db
+            await driver.file_create("box", "key", body(SMALL))
+            await asyncio.to_thread(writer.flush)  # its group comes after
+            writer._db = real
+    assert held
+    assert all(held)

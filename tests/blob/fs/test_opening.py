@@ -146,6 +146,20 @@ async def test_commits_are_synced_as_promised_and_checkpoints_always(
         assert await found == (level,)  # 1 is NORMAL: only checkpoints sync
 
 
+async def test_only_the_owner_reads_the_index_whatever_the_root(
+    root, open_fs, body
+) -> None:
+    root.mkdir(mode=0o755)
+    async with open_fs() as driver:
+        await driver.container_create("box")
+        await driver.file_create("box", "key", body(b"a secret, kept in the index"))
+        modes = {path.name: path.stat().st_mode & 0o777 for path in root.iterdir()}
+    for name in ("index.db", "index.db-wal", "index.db-shm", "commit.lock"):
+        assert modes[name] == 0o600
+    for name in ("data", "processes"):
+        assert modes[name] == 0o700
+
+
 async def test_callers_share_one_opening(root, open_fs) -> None:
     driver = open_fs()
     calls = [driver.ready(), driver.container_list(), driver.ready()]
