@@ -64,11 +64,16 @@ _BATCH = 1000  # rows asked of the store at once for a listing
 
 @dataclass(frozen=True, slots=True)
 class ContainerRow:
-    """A container as the store keeps it; `version` grows with each change of it."""
+    """A container as the store keeps it.
+
+    `id` is that of every row of one container, and of no other container, also of none
+    that had the name before. `version` grows with each change.
+    """
 
     info: ContainerInfo
     documents: Mapping[str, str]
     version: int
+    id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ class SimpleDriver(ABC):
         """Put `new` in the place of `old`, atomically; False where `old` is not there.
 
         `old` None: there must be none yet. `new` None: delete it, or raise
-        `ContainerNotEmptyError` while it holds a file. Compare the `version`.
+        `ContainerNotEmptyError` while it holds a file. Compare `id` and `version`.
         """
 
     @abstractmethod
@@ -122,12 +127,17 @@ class SimpleDriver(ABC):
 
     @abstractmethod
     async def swap_file(
-        self, container: str, key: str, old: FileRow | None, new: FileRow | None
+        self,
+        container: ContainerRow,
+        key: str,
+        old: FileRow | None,
+        new: FileRow | None,
     ) -> bool:
         """Put `new` in the place of `old`, atomically; False where `old` is not there.
 
         `old` None: there must be none yet. `new` None: delete it. Compare the
-        `revision`. Raise `NoSuchContainerError` where the container is gone.
+        `revision`. Raise `NoSuchContainerError` where the container is gone, or
+        another one (another `id`) has its name now.
         """
 
     @abstractmethod
@@ -180,7 +190,7 @@ class SimpleDriver(ABC):
         """Create a container; see `Driver`."""
         with self._calls:
             info = ContainerInfo(check_container(container), now(), principal)
-            row = ContainerRow(info, dict(options or {}), version=1)
+            row = ContainerRow(info, dict(options or {}), 1, secrets.token_hex(8))
             while not await self.swap_container(container, None, row):
                 there = await self.container_row(container)
                 if there is not None:
@@ -199,7 +209,7 @@ class SimpleDriver(ABC):
         with self._calls:
             row = await self._container(container)
             while not await self.swap_container(container, row, None):
-                row = await self._container(container)
+                row = await self._container(container, row)
 
     async def container_options(
         self,
@@ -222,15 +232,16 @@ class SimpleDriver(ABC):
     ) -> ContainerOptions:
         """Set and remove documents of a container; see `Driver`."""
         with self._calls:
+            row = await self._container(container)
             while True:
-                row = await self._container(container)
                 if if_version not in (None, row.version):
                     raise OptionsChangedError
                 merged = {**row.documents, **documents}
                 kept = {k: v for k, v in merged.items() if v is not None}
-                new = ContainerRow(row.info, kept, row.version + 1)
+                new = replace(row, documents=kept, version=row.version + 1)
                 if await self.swap_container(container, row, new):
                     return ContainerOptions(dict(kept), new.version)
+                row = await self._container(container, row)
 
     async def container_info(
         self,
@@ -313,7 +324,7 @@ class SimpleDriver(ABC):
         with self._calls:
             check_key(key)
             metadata = frozen(metadata)
-            await self._container(container)
+            there = await self._container(container)
             intake = await take_in(body, options, self._check_size)
             info = FileInfo(
                 container=container,
@@ -326,7 +337,8 @@ class SimpleDriver(ABC):
                 checksums=intake.checksums,
             )
             data = b"".join(intake.chunks)
-            return await self._put(info, data, options.conditions if options else None)
+            conditions = options.conditions if options else None
+            return await self._put(there, info, data, conditions)
 
     async def file_copy(
         self,
@@ -348,7 +360,7 @@ class SimpleDriver(ABC):
                 raise InvalidArgumentError(
                     "A copy onto itself must replace the metadata."
                 )
-            await self._container(container)
+            there = await self._container(container)
             source = await self._file(
                 source_container, source_key, options.source_version_id
             )
@@ -361,7 +373,7 @@ class SimpleDriver(ABC):
                 version_id=NULL_VERSION,
                 owner=principal,
             )
-            return await self._put(info, source.data, options.conditions)
+            return await self._put(there, info, source.data, options.conditions)
 
     async def file_delete(
         self,
@@ -376,16 +388,19 @@ class SimpleDriver(ABC):
         with self._calls:
             check_key(key)
             check_version(version_id)
-            await self._container(container)
+            there = await self._container(container)
             while True:
                 old = await self.file_row(container, key)
                 check_delete(guard, old.info if old else None)
-                if old is None or await self.swap_file(container, key, old, None):
+                if old is None or await self.swap_file(there, key, old, None):
                     return
 
-    async def _container(self, container: str) -> ContainerRow:
+    async def _container(
+        self, container: str, before: ContainerRow | None = None
+    ) -> ContainerRow:
+        """Return the container as it is now; it must be the one it was `before`."""
         row = await self.container_row(container)
-        if row is None:
+        if row is None or (before is not None and row.id != before.id):
             raise NoSuchContainerError
         return row
 
@@ -399,7 +414,11 @@ class SimpleDriver(ABC):
         return row
 
     async def _put(
-        self, info: FileInfo, data: bytes, conditions: Conditions | None
+        self,
+        container: ContainerRow,
+        info: FileInfo,
+        data: bytes,
+        conditions: Conditions | None,
     ) -> FileInfo:
         """Commit a file under its conditions, whoever else writes meanwhile."""
         while True:
@@ -407,7 +426,7 @@ class SimpleDriver(ABC):
             check_write(conditions, old.info.etag if old else None)
             info = replace(info, last_modified=now())
             new = FileRow(info, data, secrets.token_hex(8))
-            if await self.swap_file(info.container, info.key, old, new):
+            if await self.swap_file(container, info.key, old, new):
                 return info
 
     async def _fill(

@@ -61,12 +61,17 @@ class DictDriver(SimpleDriver):
         return self._files.get(container, {}).get(key)
 
     async def swap_file(
-        self, container: str, key: str, old: FileRow | None, new: FileRow | None
+        self,
+        container: ContainerRow,
+        key: str,
+        old: FileRow | None,
+        new: FileRow | None,
     ) -> bool:
         """Create, replace or delete a file."""
-        if container not in self._files:
+        there = self._containers.get(container.info.name)
+        if there is None or there.id != container.id:
             raise NoSuchContainerError
-        files = self._files[container]
+        files = self._files[there.info.name]
         if files.get(key) is not old:
             return False
         if new is not None:

@@ -301,14 +301,18 @@ class CreatingContract(Contract):
             gate.open.set()
         assert same(await head(driver, container, "key"), task.result())
 
+    @pytest.mark.parametrize("size", [10, 200_000])
+    @pytest.mark.parametrize("again", [False, True])
     async def test_a_container_deleted_during_an_upload_takes_no_file(
-        self, driver: Driver, container: str
+        self, driver: Driver, container: str, size: int, *, again: bool
     ) -> None:
         gate = Gate()
-        body = Pieces(PART[:200_000], gate=gate)
+        body = Pieces(PART[:size], gate=gate)
         task = asyncio.create_task(driver.file_create(container, "key", body))
         await gate.reached.wait()
         await driver.container_delete(container)
+        if again:  # another one, that only has its name
+            await driver.container_create(container)
         gate.open.set()
         with pytest.raises(NoSuchContainerError):
             await task

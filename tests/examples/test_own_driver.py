@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from blob.errors import EntityTooLargeError
+from blob.errors import EntityTooLargeError, NoSuchContainerError
 from blob.simple import SimpleDriver
 from blob.testing import DriverContract
 from blob.testing._support import Pieces, get, keys, md5, put
@@ -112,6 +112,42 @@ async def test_a_body_larger_than_a_value_may_be_is_refused():
             )
         assert body.asked == 0
         assert await keys(driver, "abc") == ["fits"]
+
+
+@pytest.mark.parametrize("call", ["set_options", "delete"])
+async def test_a_container_made_again_meanwhile_is_not_changed(call):
+    class Hooked(own_driver.DictDriver):
+        hooked = False
+
+        async def swap_container(self, container, old, new):
+            if self.hooked:
+                self.hooked = False
+                await super().swap_container(container, old, None)
+                await self.container_create(container, options={"whose": "bob's"})
+            return await super().swap_container(container, old, new)
+
+    async with Hooked() as driver:
+        await driver.container_create("abc")
+        driver.hooked = True
+        calls = {
+            "delete": lambda: driver.container_delete("abc"),
+            "set_options": lambda: driver.container_set_options("abc", {"whose": "a"}),
+        }
+        with pytest.raises(NoSuchContainerError):
+            await calls[call]()
+        assert (await driver.container_options("abc")).documents == {"whose": "bob's"}
+
+
+async def test_options_set_during_an_upload_do_not_disturb_it():
+    async with own_driver.DictDriver() as driver:
+        await driver.container_create("abc")
+
+        async def body():
+            yield b"body"
+            await driver.container_set_options("abc", {"name": "text"})
+
+        await driver.file_create("abc", "key", body())
+        assert await get(driver, "abc", "key") == b"body"
 
 
 async def test_a_write_that_loses_its_swap_is_made_again():
