@@ -64,6 +64,7 @@ def create_container(
         if row[1] != owner:
             raise ContainerExistsError
         return load_container(row)
+    txn.grow()
     created = now_ns()
     cursor = txn.db.execute(
         "INSERT INTO containers(name, owner, owner_name, created_ns, options_version)"
@@ -121,6 +122,7 @@ def set_options(
                 (container, document),
             )
         else:
+            txn.grow()
             txn.db.execute(
                 "INSERT OR REPLACE INTO options VALUES (?, ?, ?)",
                 (container, document, text),

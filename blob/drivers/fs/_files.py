@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from ._footer import Label
     from ._options import Durability
+    from ._room import Room
 
 DRAFT_SUFFIX = ".draft"
 _PER_DIRECTORY = 4096
@@ -36,7 +37,10 @@ _MAX_PIECES = 64
 class DataFiles:
     """The data files of a store; new ones belong to one generation."""
 
-    def __init__(self, data: Path, generation: str, durability: Durability) -> None:
+    def __init__(
+        self, data: Path, generation: str, durability: Durability, room: Room
+    ) -> None:
+        self.room = room
         self._data = data
         self._generation = generation
         self._sync_data = durability != "none"
@@ -149,9 +153,10 @@ class Draft:
         self._linked = False
 
     def write(self, pieces: Sequence[bytes]) -> None:
-        """Append to the payload."""
+        """Append to the payload; raises `StorageFullError` before the disk is full."""
         with self._guard:
             self._check()
+            self._files.room.check()
             if self._directory is None:
                 self._directory = self._files.make_directory(self.number)
                 self._fd, self._name = self._files.create(self._directory, self.number)
@@ -231,16 +236,18 @@ def _can_be_nameless(directory: Path) -> bool:
         if error.errno in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT):
             return False
         raise
-    at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        _link(fd, at, name)
-        os.unlink(name, dir_fd=at)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
-            raise
-        return False
-    else:
-        return True
+        at = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _link(fd, at, name)
+            os.unlink(name, dir_fd=at)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+                raise
+            return False
+        else:
+            return True
+        finally:
+            os.close(at)
     finally:
-        os.close(at)
         os.close(fd)

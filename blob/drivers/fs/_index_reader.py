@@ -6,7 +6,9 @@ It is begun after they were queued, so everybody reads what was committed before
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
+import sqlite3
 import threading
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import dataclass
@@ -16,7 +18,6 @@ from ._errors import translate
 from ._outbox import Outbox, dispose
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
 
     from ._generation import Generation
@@ -127,10 +128,11 @@ class IndexReader:
                 self._answer_one(query, snapshot)
             self._db.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - told to whoever waits
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
             for query in group:
                 self._outbox.put(query.waiter, None, translate(error))
+            # Should it fail: the next BEGIN does too, and tells those who wait then.
+            with contextlib.suppress(sqlite3.Error):
+                self._db.rollback()
         finally:
             self._generation.release(token)
 

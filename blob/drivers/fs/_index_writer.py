@@ -13,9 +13,15 @@ import sqlite3
 import threading
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from ...errors import BlobError, ClosedError, OutcomeUnknownError
+from ...errors import (
+    BlobError,
+    ClosedError,
+    OutcomeUnknownError,
+    StorageError,
+    StorageFullError,
+)
 from ._errors import translate, translate_commit
 from ._outbox import Outbox
 from ._schema import BUSY_SECONDS
@@ -24,9 +30,11 @@ from ._transaction import Transaction
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from ._layout import CommitLock
     from ._outbox import Waiter
+    from ._room import Room
     from ._transaction import Doomed, Limits
 
 _T = TypeVar("_T")
@@ -47,9 +55,17 @@ class _Change:
     apply: Callable[[Transaction], Any]
     settle: Callable[[bool | None], None] | None
     waiter: Waiter | None
-    size: int
+    size: int = 0
     result: object = None
     error: Exception | None = None
+
+
+class _Outcome(NamedTuple):
+    """What failed, whether a group was committed (None: unknown), what it doomed."""
+
+    failure: Exception | None
+    committed: bool | None = False
+    doomed: Sequence[Doomed] = ()
 
 
 class IndexWriter:
@@ -61,6 +77,8 @@ class IndexWriter:
         lock: CommitLock,
         *,
         limits: Limits,
+        room: Room,
+        log: Path,
         generation: int,
         loop: asyncio.AbstractEventLoop,
         logger: logging.Logger,
@@ -68,6 +86,9 @@ class IndexWriter:
         self._db = db
         self._lock = lock
         self._limits = limits
+        self._room = room
+        self._log = log
+        self._broken = False
         self._generation = generation
         self._outbox = Outbox(loop)
         self._logger = logger
@@ -87,7 +108,7 @@ class IndexWriter:
     def flush(self) -> None:
         """Wait until what is queued now is committed; blocks."""
         done: ThreadFuture[None] = ThreadFuture()
-        self._queue.put(_Change(lambda _: None, None, done, 0))
+        self._queue.put(_Change(lambda _: None, None, done))
         with contextlib.suppress(BlobError):
             done.result()
 
@@ -116,7 +137,7 @@ class IndexWriter:
 
     def post(self, apply: Callable[[Transaction], object]) -> None:
         """Queue a change that nobody waits for; from any thread."""
-        self._queue.put(_Change(apply, None, None, 0))
+        self._queue.put(_Change(apply, None, None))
 
     def _run(self) -> None:
         while True:
@@ -143,56 +164,97 @@ class IndexWriter:
         return group, True
 
     def _commit(self, group: list[_Change]) -> None:
-        committed: bool | None = False
-        failure: Exception | None = None
-        doomed: Sequence[Doomed] = ()
         try:
-            with self._lock.held():
-                committed, failure, doomed = self._transact(group)
-        except OSError as error:  # the lock itself
-            failure = translate(error)
-        self.outcome_unknown = self.outcome_unknown or committed is None
+            done = self._try_commit(group)
+        except Exception:
+            # Nobody foresaw it, so nobody knows what it left behind.
+            self._logger.exception("fs: the index writer failed")
+            self._broken = True
+            done = _Outcome(OutcomeUnknownError(), committed=None)
+        self.outcome_unknown = self.outcome_unknown or done.committed is None
         for change in group:
-            kept = committed if change.error is None else False
+            kept = done.committed if change.error is None else False
             if change.settle is not None:
                 change.settle(kept)
             if change.waiter is not None:
-                error_or_none = change.error or failure
+                error_or_none = change.error or done.failure
                 self._outbox.put(change.waiter, change.result, error_or_none)
-            elif change.error or failure:
-                self._logger.error("fs: housekeeping: %s", change.error or failure)
-        if committed and doomed:
-            self._on_doomed(doomed)
+            elif change.error or done.failure:
+                self._logger.error("fs: housekeeping: %s", change.error or done.failure)
+        if done.committed and done.doomed:
+            self._on_doomed(done.doomed)
 
-    def _transact(
-        self, group: list[_Change]
-    ) -> tuple[bool | None, Exception | None, Sequence[Doomed]]:
-        """Return whether it was committed, what failed, and what it doomed."""
+    def _try_commit(self, group: list[_Change]) -> _Outcome:
+        if self._broken:
+            return _Outcome(StorageError("The index failed: close the store."))
+        done: _Outcome | None = None
+        try:
+            with self._lock.held():
+                has_room = self._has_room(group)
+                done = self._transact(group, has_room=has_room)
+                if isinstance(done.failure, StorageFullError) and self._shorten_log():
+                    done = self._transact(group, has_room=has_room)
+        except OSError as error:  # the lock itself, or the disk cannot be asked
+            return done or _Outcome(translate(error))
+        return done
+
+    def _has_room(self, group: Sequence[_Change]) -> bool:
+        """Whether the store may grow, without taking the space that deleting needs.
+
+        A change is written twice: to the log, and then to the index. What the log
+        holds already, the index may still have to grow by.
+        """
+        size = 2 * sum(change.size for change in group)
+        log = self._log_size()
+        if self._room.has(size + log):
+            return True
+        return log > 0 and self._shorten_log() and self._room.has(size)
+
+    def _log_size(self) -> int:
+        try:
+            return self._log.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def _shorten_log(self) -> bool:
+        """Give the space of the log back; return whether that could be done."""
+        try:
+            busy, _, _ = self._move_log("TRUNCATE")
+        except sqlite3.Error as error:
+            self._logger.warning("fs: checkpoint failed, will retry: %s", error)
+            return False
+        return not busy
+
+    def _transact(self, group: list[_Change], *, has_room: bool) -> _Outcome:
         try:
             self._db.execute("BEGIN IMMEDIATE")
             txn = Transaction(
-                self._db, limits=self._limits, generation=self._generation
+                self._db,
+                limits=self._limits,
+                generation=self._generation,
+                has_room=has_room,
             )
             for change in group:
                 self._apply(txn, change)
             txn.finish()
         except Exception as error:  # noqa: BLE001 - told to whoever waits
             self._rollback()
-            return False, translate(error), ()
+            return _Outcome(translate(error))
         try:
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
             self._rollback()
             failure = translate_commit(error)
             unknown = isinstance(failure, OutcomeUnknownError)
-            return None if unknown else False, failure, ()
+            return _Outcome(failure, committed=None if unknown else False)
         self.groups += 1
-        return True, None, txn.doomed
+        return _Outcome(None, committed=True, doomed=txn.doomed)
 
     def _apply(self, txn: Transaction, change: _Change) -> None:
         if change.waiter is not None and change.waiter.cancelled():
             change.error = ClosedError("The caller left before the change was made.")
             return
+        change.error = None  # where it is tried again
         txn.begin_change()
         try:
             change.result = change.apply(txn)
@@ -206,8 +268,12 @@ class IndexWriter:
             self._pages += _PAGES_PER_CHANGE + change.size // _PAGE
 
     def _rollback(self) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        except sqlite3.Error:
+            self._logger.exception("fs: a rollback of the index failed")
+            self._broken = True
 
     def _checkpoint(self) -> None:
         """Move the log into the index where it has grown enough.
@@ -225,7 +291,7 @@ class IndexWriter:
                 _, pages, _ = self._move_log("PASSIVE")
                 if pages > _RESTART_PAGES:
                     self._move_log("RESTART")
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001 - the next one tries again
             self._logger.warning("fs: checkpoint failed, will retry: %s", error)
 
     def _move_log(self, mode: str) -> tuple[int, int, int]:

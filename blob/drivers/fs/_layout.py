@@ -30,6 +30,7 @@ class Layout:
         self.root = root
         self.version = root / "VERSION"
         self.index = root / "index.db"
+        self.log = root / "index.db-wal"
         self.lock = root / "commit.lock"
         self.processes = root / "processes"
         self.data = root / "data"

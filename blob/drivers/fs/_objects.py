@@ -124,6 +124,7 @@ def create_file(
     txn: Transaction, new: NewFile, body: Body, conditions: Conditions | None
 ) -> FileInfo:
     """Put a body that was received under a key."""
+    txn.grow()
     alive = txn.row("SELECT 1 FROM containers WHERE id = ?", (new.container_id,))
     if alive is None:
         raise NoSuchContainerError
@@ -167,6 +168,7 @@ def copy_file(
     principal: Principal | None,
 ) -> FileInfo:
     """Show the content of one file under another key as well."""
+    txn.grow()
     container = container_id(txn.db, target[0])
     info, content, _ = find_file(txn.db, *source, with_body=False)
     check_copy(options.source_conditions, info)

@@ -13,6 +13,7 @@ from ._housekeeper import Housekeeper, forget_empty_generation
 from ._index_reader import IndexReader
 from ._index_writer import IndexWriter
 from ._layout import CommitLock, Layout
+from ._room import Room
 from ._transaction import Doomed, Limits
 
 if TYPE_CHECKING:
@@ -56,16 +57,19 @@ class Store:
             undo.callback(self._lock.close)
             with self._lock.held():
                 writing, reading, dead, doomed = self._connect(options)
+            self.room = Room(options.root)
             undo.pop_all()
         self._connections = (writing, reading)
         self.files = DataFiles(
-            self._layout.data, self.generation.name, options.durability
+            self._layout.data, self.generation.name, options.durability, self.room
         )
         self.reader = IndexReader(reading, generation=self.generation, loop=loop)
         self.writer = IndexWriter(
             writing,
             self._lock,
             limits=self.limits,
+            room=self.room,
+            log=self._layout.log,
             generation=self.generation.number,
             loop=loop,
             logger=logger,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import NoSuchContainerError, UsageExceededError
+from ...errors import NoSuchContainerError, StorageFullError, UsageExceededError
 from ._records import lookup_text
 
 if TYPE_CHECKING:
@@ -70,7 +70,12 @@ class Transaction:
     """A transaction that has begun; a change that raises is taken back alone."""
 
     def __init__(
-        self, db: sqlite3.Connection, *, limits: Limits, generation: int
+        self,
+        db: sqlite3.Connection,
+        *,
+        limits: Limits,
+        generation: int,
+        has_room: bool,
     ) -> None:
         self.db = db
         self.seq: int
@@ -81,6 +86,7 @@ class Transaction:
         self.doomed: list[Doomed] = []
         self._limits = limits
         self._generation = generation
+        self._has_room = has_room
         self._saved = (self.seq, self.usage, 0)
 
     def begin_change(self) -> None:
@@ -110,6 +116,15 @@ class Transaction:
         """Return the first row of a query, or None."""
         found: Row | None = self.db.execute(sql, values).fetchone()
         return found
+
+    def grow(self) -> None:
+        """Announce that the change takes disk space for good.
+
+        Raises `StorageFullError` before the disk is so full that nothing could be
+        deleted any more; so what frees space, or ends something, must not call it.
+        """
+        if not self._has_room:
+            raise StorageFullError
 
     def charge(self, size: int, objects: int = 0) -> None:
         """Count growth (or what was freed); raises `UsageExceededError`."""

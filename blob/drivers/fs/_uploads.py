@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import time
 from typing import TYPE_CHECKING
 
 from ...errors import NoSuchContainerError, NoSuchUploadError
@@ -27,11 +26,6 @@ if TYPE_CHECKING:
     from ._transaction import Limits, Transaction
 
 
-def new_upload_id() -> str:
-    """Return an upload id; ids made later are greater, which is the listing's order."""
-    return f"{time.time_ns():016x}{secrets.token_hex(8)}"
-
-
 def begin_upload(
     txn: Transaction,
     container: str,
@@ -41,8 +35,10 @@ def begin_upload(
     principal: Principal | None,
 ) -> Row:
     """Begin an upload; return the columns of UPLOAD_COLUMNS."""
+    txn.grow()
     found = container_id(txn.db, container)
-    upload_id = new_upload_id()
+    # Ids made later are greater, which is the listing's order.
+    upload_id = f"{txn.seq:016x}{secrets.token_hex(8)}"
     started = now_ns()
     owner = owner_columns(principal)
     txn.db.execute(
@@ -92,6 +88,7 @@ def put_part(
     txn: Transaction, upload: int, container: int, number: int, body: Body
 ) -> Part:
     """Store or replace a part that was received."""
+    txn.grow()
     if txn.row("SELECT 1 FROM containers WHERE id = ?", (container,)) is None:
         raise NoSuchContainerError
     if txn.row("SELECT 1 FROM uploads WHERE id = ?", (upload,)) is None:

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import os
 import sqlite3
 import sys
 import threading
 from contextlib import asynccontextmanager, closing, nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from blob.drivers.fs import _index_writer, _schema
+from blob.drivers.fs._room import Room
 from blob.errors import (
     OutcomeUnknownError,
     PreconditionFailedError,
+    StorageError,
     StorageFullError,
 )
-from blob.types import Conditions, CreateOptions
+from blob.types import Conditions, CreateOptions, PartRef
 
 READING = Path(__file__).with_name("reading_process.py")
 SMALL = b"small" * 100
@@ -27,19 +31,22 @@ ONLY_NEW = CreateOptions(conditions=Conditions(if_none_match=("*",)))
 
 
 class BrokenCommit:
-    """A connection whose next COMMIT fails as told."""
+    """A connection of which a statement fails as told, so many times."""
 
-    def __init__(self, db, code: int) -> None:
+    def __init__(self, db, code: int, *, times: int = 1, sql: str = "COMMIT") -> None:
         self._db = db
-        self._code: int | None = code
+        self._code = code
+        self._times = times
+        self._sql = sql
 
     def __getattr__(self, name):
         return getattr(self._db, name)
 
     def execute(self, sql, *values):
-        if sql == "COMMIT" and self._code is not None:
+        if sql.startswith(self._sql) and self._times:
+            self._times -= 1
             error = sqlite3.OperationalError("broken on purpose")
-            error.sqlite_errorcode, self._code = self._code, None
+            error.sqlite_errorcode = self._code
             raise error
         return self._db.execute(sql, *values)
 
@@ -226,21 +233,159 @@ async def test_a_commit_of_unknown_outcome_is_told_and_swept_later(
     audit()
 
 
-async def test_a_commit_out_of_space_leaves_nothing(
-    open_fs, body, read, audit, data_files
+@pytest.mark.parametrize("times", [1, 2])
+async def test_a_commit_out_of_space_is_tried_again_with_the_space_of_the_log(
+    times, open_fs, root, body, read, audit, data_files
 ) -> None:
     async with open_fs() as driver:
         await driver.container_create("box")
         await driver.file_create("box", "key", body(SMALL))
         writer = driver._store.writer
-        real, writer._db = writer._db, BrokenCommit(writer._db, sqlite3.SQLITE_FULL)
-        with pytest.raises(StorageFullError):
+        real = writer._db
+        writer._db = BrokenCommit(real, sqlite3.SQLITE_FULL, times=times)
+        deleting = driver.file_delete("box", "key")
+        if times == 1:
+            await deleting
+            assert (await driver.file_list("box")).files == []
+            await driver.file_create("box", "key", body(LARGE))
+        else:
+            with pytest.raises(StorageFullError):
+                await deleting
+            assert await read(driver, "box", "key") == SMALL
+            writer._db._times = 2
+            with pytest.raises(StorageFullError):
+                await driver.file_create("box", "key", body(LARGE))
+            assert await read(driver, "box", "key") == SMALL
             await driver.file_create("box", "key", body(LARGE))
         writer._db = real
-        assert await read(driver, "box", "key") == SMALL
-        await driver.file_create("box", "key", body(LARGE))
+        assert await read(driver, "box", "key") == LARGE
     assert len(data_files()) == 1
     audit()
+
+
+async def test_a_full_store_does_not_grow_but_can_be_emptied_and_closed(
+    open_fs, root, body, read, audit, data_files
+) -> None:
+    upload = None
+    async with open_fs() as driver:
+        await driver.container_create("box")
+        await driver.file_create("box", "small", body(SMALL))
+        await driver.file_create("box", "large", body(LARGE))
+        await driver.file_create("box", "last", body(SMALL))
+        upload = await driver.multipart_create("box", "parts")
+        place = ("box", "parts", upload.upload_id)
+        part = await driver.multipart_put_part(*place, 1, body(LARGE))
+        driver._store.room.floor = 1 << 60  # more than any disk has
+        for growing in (
+            driver.file_create("box", "small", body(SMALL)),
+            driver.file_create("box", "large", body(LARGE)),
+            driver.file_create("box", "new", body(b"")),
+            driver.file_copy("box", "new", "box", "large"),
+            driver.multipart_create("box", "new"),
+            driver.multipart_put_part(*place, 2, body(SMALL)),
+            driver.multipart_put_part(*place, 2, body(LARGE)),
+            driver.container_create("new"),
+            driver.container_set_options("box", {"name": "text"}),
+        ):
+            with pytest.raises(StorageFullError):
+                await growing
+        assert len(data_files()) == 2
+        assert (root / "index.db-wal").stat().st_size == 0
+        await driver.container_create("box")  # which is there
+        await driver.container_set_options("box", {"name": None})
+        await driver.multipart_complete(*place, [PartRef(1, part.etag)])
+        await driver.file_delete("box", "small")
+        await driver.file_delete("box", "parts")
+        assert await read(driver, "box", "large") == LARGE
+    async with open_fs() as driver:
+        await driver.file_delete("box", "large")
+        await driver.file_delete("box", "last")
+        await driver.file_create("box", "large", body(LARGE))
+    assert len(data_files()) == 1
+    audit()
+
+
+def test_a_small_disk_keeps_a_part_free_and_a_large_one_so_much(
+    tmp_path, monkeypatch
+) -> None:
+    def disk(*, size: int, free: int):
+        return lambda _: SimpleNamespace(
+            f_frsize=4096, f_blocks=size >> 12, f_bavail=free >> 12
+        )
+
+    monkeypatch.setattr(os, "statvfs", disk(size=8 << 20, free=2 << 20))
+    small = Room(tmp_path)
+    assert small.has(1 << 20)
+    assert not small.has((1 << 20) + 1)
+    monkeypatch.setattr(os, "statvfs", disk(size=1 << 40, free=40 << 20))
+    large = Room(tmp_path)
+    assert large.has(8 << 20)
+    assert not large.has((8 << 20) + 1)
+    monkeypatch.setattr(os, "statvfs", disk(size=0, free=0))
+    assert Room(tmp_path).has(1 << 40)  # it does not tell
+
+
+async def test_a_rollback_that_fails_ends_writing_but_not_the_thread(
+    open_fs, body, read, caplog
+) -> None:
+    async with open_fs() as driver:
+        await driver.container_create("box")
+        await driver.file_create("box", "key", body(SMALL))
+        writer = driver._store.writer
+        real = writer._db
+        writer._db = BrokenCommit(
+            BrokenCommit(real, sqlite3.SQLITE_IOERR), sqlite3.SQLITE_IOERR, sql="ROLL"
+        )
+        with pytest.raises(OutcomeUnknownError):
+            await driver.file_create("box", "key", body(LARGE))
+        for _ in range(2):
+            with pytest.raises(StorageError, match="close the store"):
+                await driver.file_create("box", "key", body(LARGE))
+        assert await read(driver, "box", "key") == SMALL
+        writer._db = real
+    assert "a rollback of the index failed" in caplog.text
+    async with open_fs() as driver:
+        assert await read(driver, "box", "key") == SMALL
+
+
+async def test_what_nobody_foresaw_is_told_to_all_and_does_not_hang(
+    open_fs, body, read, monkeypatch, caplog
+) -> None:
+    async with open_fs() as driver:
+        await driver.container_create("box")
+        await driver.file_create("box", "key", body(SMALL))
+
+        def broken(group, **_):
+            raise ZeroDivisionError
+
+        with monkeypatch.context() as patch:
+            patch.setattr(driver._store.writer, "_transact", broken)
+            with pytest.raises(OutcomeUnknownError):
+                await driver.file_delete("box", "key")
+        with pytest.raises(StorageError, match="close the store"):
+            await driver.file_delete("box", "key")
+        assert await read(driver, "box", "key") == SMALL
+    assert "the index writer failed" in caplog.text
+
+
+async def test_a_reading_thread_outlives_what_its_connection_does(
+    driver, body, read
+) -> None:
+    await driver.file_create("box", "key", body(SMALL))
+
+    class Broken(BrokenCommit):
+        def rollback(self):
+            raise sqlite3.OperationalError("also broken")
+
+    reader = driver._store.reader
+    real = reader._db
+    reader._db = Broken(real, sqlite3.SQLITE_IOERR, sql="SELECT seq", times=1)
+    for _ in range(2):  # and the transaction that could not be ended is in the way
+        with pytest.raises(StorageError):
+            await driver.file_list("box")
+    real.rollback()
+    reader._db = real
+    assert await read(driver, "box", "key") == SMALL
 
 
 async def write_much(driver, body, files: int) -> None:
