@@ -3,7 +3,8 @@
     python examples/serve_directory.py DIRECTORY [PORT]
 
 The application keeps its own pages; the store answers under /s3. It prints where that
-is, with a key that is good until the program ends, so that you can say
+is, with a key that it makes at its first start and keeps beside the data, so that you
+can say
 
     aws --endpoint-url http://127.0.0.1:8080/s3 s3 mb s3://photos
 """
@@ -12,11 +13,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from pathlib import Path
 
 from aiohttp import web
 
 from blob import create_driver
-from blob.gateway import Server, StaticKeys, generate_key, make_app
+from blob.gateway import (
+    AccessKey,
+    Server,
+    StaticKeys,
+    generate_key,
+    make_app,
+    read_keys,
+    write_keys,
+)
 
 
 async def hello(_request: web.Request) -> web.Response:
@@ -24,9 +34,17 @@ async def hello(_request: web.Request) -> web.Response:
     return web.Response(text="Hello. The store is under /s3\n")
 
 
-async def main(directory: str, port: int) -> None:
+def own_key(directory: Path) -> AccessKey:
+    """Return the key of this store: whoever holds another one owns other buckets."""
+    keys = directory / "keys.toml"
+    directory.mkdir(parents=True, exist_ok=True)
+    if not keys.exists():
+        write_keys(keys, [generate_key()])
+    return read_keys(keys)[0]
+
+
+async def main(directory: Path, key: AccessKey, port: int) -> None:
     """Serve until interrupted."""
-    key = generate_key()
     async with create_driver({"type": "fs", "root": directory}) as driver:
         app = web.Application()
         app.router.add_get("/", hello)
@@ -41,7 +59,8 @@ async def main(directory: str, port: int) -> None:
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
         sys.exit(__doc__)
+    own = Path(sys.argv[1])
     try:
-        asyncio.run(main(sys.argv[1], int([*sys.argv, "8080"][2])))
+        asyncio.run(main(own, own_key(own), int([*sys.argv, "8080"][2])))
     except KeyboardInterrupt:
         print("stopped")

@@ -82,7 +82,8 @@ def _take_key(options: dict[str, object]) -> AccessKey | None:
         return None
     if not (isinstance(access, str) and isinstance(secret, str) and access and secret):
         raise DriverConfigError("'keyID' and 'secretID' go together, both strings.")
-    return AccessKey(access, secret, Principal(derive_canonical_id(access), access))
+    # Always the same owner: a new key must still open the buckets of the old one.
+    return AccessKey(access, secret, Principal(derive_canonical_id("keyID"), access))
 
 
 def _chosen_driver(options: dict[str, object]) -> tuple[dict[str, object], list[str]]:

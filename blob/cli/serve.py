@@ -48,6 +48,7 @@ def _configure(
     return path
 
 
+_LOG_RECORDS = 10_000  # that may wait for a slow reader of stderr
 _PATH = click.Path(path_type=Path)
 
 
@@ -190,6 +191,14 @@ def _serve(context: click.Context, /, **options: Any) -> None:
 serve: click.Command = _serve
 
 
+class _LossyQueueHandler(QueueHandler):
+    """Drops records while the queue is full: a log must not eat the memory."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's
+        if not isinstance(sys.exc_info()[1], queue.Full):
+            super().handleError(record)
+
+
 @contextmanager
 def _logging_aside() -> Iterator[None]:
     """Log to stderr from a thread: a reader that stalls must not stall the gateway."""
@@ -197,11 +206,11 @@ def _logging_aside() -> Iterator[None]:
     handler.setFormatter(
         logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
     )
-    records: queue.SimpleQueue[logging.LogRecord] = queue.SimpleQueue()
+    records: queue.Queue[logging.LogRecord] = queue.Queue(_LOG_RECORDS)
     listener = QueueListener(records, handler)
     # Not by basicConfig, which gives the queue a format too: lines would have two.
     root = logging.getLogger()
-    root.addHandler(QueueHandler(records))
+    root.addHandler(_LossyQueueHandler(records))
     root.setLevel(logging.INFO)
     listener.start()
     try:

@@ -10,7 +10,15 @@ Read in this order. The protocol without I/O: `wire_errors`, `headers`, `metadat
 """
 
 from .app import make_app
-from .keys import AccessKey, KeyFile, KeyStore, StaticKeys, generate_key
+from .keys import (
+    AccessKey,
+    KeyFile,
+    KeyStore,
+    StaticKeys,
+    generate_key,
+    read_keys,
+    write_keys,
+)
 from .server import Server
 
 __all__ = (
@@ -21,4 +29,6 @@ __all__ = (
     "StaticKeys",
     "generate_key",
     "make_app",
+    "read_keys",
+    "write_keys",
 )

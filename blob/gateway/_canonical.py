@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 _CANONICAL_PATH = re.compile(r"[A-Za-z0-9/._~-]+", re.ASCII)
+_SPACES = re.compile("  +")
+_BLANKS = re.compile("[ \t]+")
 _CANONICAL_QUERY = re.compile(r"[A-Za-z0-9._~-]+=[A-Za-z0-9._~-]*", re.ASCII)
 
 
@@ -35,8 +37,15 @@ def collect(headers: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 def canonical_headers(
     headers: Mapping[str, Sequence[str]], signed: tuple[str, ...]
-) -> str:
-    """Return a line for each signed header; refuse what should be signed and is not."""
+) -> tuple[str, ...]:
+    """Return the forms of the lines of the signed headers that clients sign.
+
+    The documentation folds spaces, and only those; botocore folds tabs into them, so
+    that form counts where there is a tab. To fold any other white space would refuse
+    clients that sign an ideographic space as it is, and let it be changed.
+
+    Refuses what should be signed and is not.
+    """
     unsigned = [
         name
         for name in headers
@@ -46,13 +55,21 @@ def canonical_headers(
         raise UnsignedHeadersError(
             extra={"HeadersNotSigned": ", ".join(sorted(unsigned)) or "host"}
         )
+    if not headers.keys() >= set(signed):
+        raise SignatureDoesNotMatchError
+    folded = _fold(_SPACES, headers, signed)
+    return (folded, _fold(_BLANKS, headers, signed)) if "\t" in folded else (folded,)
+
+
+def _fold(
+    blanks: re.Pattern[str],
+    headers: Mapping[str, Sequence[str]],
+    signed: tuple[str, ...],
+) -> str:
     lines = []
     for name in signed:
-        values = headers.get(name)
-        if values is None:
-            raise SignatureDoesNotMatchError
-        folded = ",".join([" ".join(value.split()) for value in values])
-        lines.append(f"{name}:{folded}\n")
+        values = [blanks.sub(" ", value).strip(" ") for value in headers[name]]
+        lines.append(f"{name}:{','.join(values)}\n")
     return "".join(lines)
 
 

@@ -44,10 +44,10 @@ def make_app(
 ) -> web.Application:
     """Return an application that serves the driver to S3 clients.
 
-    `auth` holds the keys that may sign; without one of them nothing is answered but
-    403. The driver must be ready, and is not closed. Mount the application under a
-    prefix with `add_subapp`, or serve it alone with `blob.gateway.Server`. Whatever
-    runs it must not decompress request bodies: `Server` sees to it, an `AppRunner` of
+    `auth` holds the keys that may sign; a request that none of them signed is refused.
+    The driver must be ready, and is not closed. Mount the application under a prefix
+    with `add_subapp`, or serve it alone with `blob.gateway.Server`. Whatever runs it
+    must not decompress request bodies: `Server` sees to it, an `AppRunner` of
     your own needs `auto_decompress=False` (a body that was decompressed is refused).
     """
     if dialect not in DIALECTS:

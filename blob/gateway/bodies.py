@@ -45,6 +45,8 @@ __all__ = ("MAX_PUT", "THREAD_BYTES", "RequestBody", "read_document")
 MAX_PUT = 5 * 1024**3
 """Bytes that one PUT may carry; more goes in parts."""
 
+_EMPTY_SHA256 = hashlib.sha256().hexdigest()
+
 THREAD_BYTES = 64 * 1024
 """Hashing more than this at once is done in a worker thread."""
 
@@ -100,7 +102,10 @@ class RequestBody:
         if wants_continue(self._call.request):
             self._call.is_invited = True
             writer = self._call.request.writer
-            await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            try:
+                await writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            except ConnectionError as error:
+                raise IncompleteBodyError from error
             writer.output_size = 0  # the response itself has not begun
 
     async def _fill(self) -> None:
@@ -217,6 +222,7 @@ async def read_document(
     if (
         not call.request.can_read_body
         and hdrs.CONTENT_LENGTH not in call.request.headers
+        and not _promises_body(call)
     ):
         return b""
     body = RequestBody(call, limit=limit, is_checksummed=is_checksummed)
@@ -229,6 +235,16 @@ async def read_document(
                 "The Content-MD5 you specified did not match what we received.",
             )
     return document
+
+
+def _promises_body(call: Call) -> bool:
+    """Whether a header speaks of a body: then it was there when it was signed."""
+    return (
+        call.verified.payload.is_chunked
+        or call.verified.sha256 not in (None, _EMPTY_SHA256)
+        or "content-md5" in call.header
+        or parse_checksum(call.headers, composite=True) is not None
+    )
 
 
 async def _in_thread_if_large(document: bytes) -> bytes:

@@ -68,6 +68,14 @@ class Call:
             joined = value if known is None else f"{known},{value}"
             self.header[name.lower()] = joined
 
+    @property
+    def version_id(self) -> str | None:
+        """The version asked for, None for the current one."""
+        version_id = self.query.get("versionId")
+        if version_id == "":
+            raise InvalidArgumentError("Version id cannot be the empty string")
+        return version_id
+
     async def check_bucket(self) -> ContainerInfo:
         """Return the bucket asked for, if the principal may use it."""
         return await self.check_access(self.bucket, "x-amz-expected-bucket-owner")

@@ -94,16 +94,12 @@ class _Crc:
 class ChecksumSpec:
     """The checksum that a body is sent with.
 
-    `value` is that of the header, already valid in form; None where it is `in_trailer`.
+    `value` is that of the header, already valid in form; None where it comes in
+    the trailer, under `header_name(algorithm)`.
     """
 
     algorithm: str
     value: str | None
-
-    @property
-    def in_trailer(self) -> bool:
-        """The value comes in the trailer, under `header_name(algorithm)`."""
-        return self.value is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,11 +97,6 @@ class ChunkedDecoder:
         """The trailer without its signature, names in lower case; whole at the end."""
         return MappingProxyType(self._trailers)
 
-    @property
-    def is_finished(self) -> bool:
-        """The end of the body was read and is right."""
-        return self._on_line is None
-
     def feed(self, data: bytes | bytearray | memoryview) -> list[memoryview]:
         """Decode what came; the pieces are views into `data`, not copies.
 

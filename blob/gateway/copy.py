@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..errors import InvalidArgumentError
 from ..types import CopyOptions
 from . import xml
+from .faults import not_implemented
 from .headers import parse_conditions, parse_copy_source
 from .metadata import parse_metadata
 from .object_write import write_conditions
@@ -40,6 +41,10 @@ async def copy_object(call: Call) -> web.StreamResponse:
     conditions = write_conditions(call)
     directive = _directive(call)
     metadata = parse_metadata(call.headers) if directive == "REPLACE" else None
+    # A copy keeps the class of its source; clients name the default one anyway.
+    kept = call.header.get("x-amz-storage-class", "STANDARD") == "STANDARD"
+    if directive == "COPY" and not kept:
+        raise not_implemented("another storage class with the metadata of the source")
     await call.check_bucket()
     source, source_conditions = await copy_source(call)
     is_itself = (source.container, source.key) == (call.bucket, call.key)

@@ -35,7 +35,7 @@ async def delete_object(call: Call) -> web.StreamResponse:
     await call.driver.file_delete(
         call.bucket,
         call.key,
-        version_id=call.query.get("versionId"),
+        version_id=call.version_id,
         guard=guard,
         principal=call.principal,
     )

@@ -57,6 +57,11 @@ class AccessKey:
     secret_key: str
     principal: Principal
 
+    def __post_init__(self) -> None:
+        """Refuse what an unset variable leaves: anybody can sign with no secret."""
+        if not self.access_key or not self.secret_key:
+            raise DriverConfigError("an access key and its secret cannot be empty.")
+
     def __repr__(self) -> str:
         # The generated one would write the secret into logs and tracebacks.
         return f"AccessKey({self.access_key!r}, principal={self.principal!r})"
@@ -85,8 +90,8 @@ class KeyFile:
 
     `await load()` first: it raises `DriverConfigError` where the file is no key file.
     Later a file that cannot be read or understood is logged and the keys read last
-    stay valid, so that a half-saved file locks nobody out; a key is revoked by taking
-    it out of the file.
+    stay valid, so that a half-saved or lost file locks nobody out; a key is revoked by
+    taking it out of the file, the last one by writing `key = []`.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -98,6 +103,12 @@ class KeyFile:
     async def load(self) -> None:
         """Read the file now; raises `DriverConfigError`."""
         self._stamp, keys = await asyncio.to_thread(_load, self._path, None)
+        mode = (await asyncio.to_thread(self._path.stat)).st_mode
+        if mode & 0o077:
+            _log.warning(
+                "keys file %s holds secrets and is open to others: chmod 600 it.",
+                self._path,
+            )
         self._keys = {key.access_key: key for key in keys or ()}
         self._checked = time.monotonic()
 
@@ -144,7 +155,7 @@ def read_keys(path: Path) -> list[AccessKey]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise DriverConfigError(f"keys file {path}: not TOML: {error}.") from error
     entries = tables.get("key")
-    if set(tables) != {"key"} or not isinstance(entries, list) or not entries:
+    if set(tables) != {"key"} or not isinstance(entries, list):
         raise DriverConfigError(f"keys file {path}: needs [[key]] tables, only those.")
     keys = [
         _key(entry, f"keys file {path}, key {n}") for n, entry in enumerate(entries, 1)
@@ -205,3 +216,8 @@ def write_keys(path: Path, keys: Iterable[AccessKey]) -> None:
         path.hardlink_to(aside)
     finally:
         aside.unlink()
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)  # whoever loses the keys loses the buckets they own
+    finally:
+        os.close(directory)

@@ -37,7 +37,7 @@ async def get_object(call: Call) -> web.StreamResponse:
         call.key,
         range=wanted,
         conditions=conditions,
-        version_id=call.query.get("versionId"),
+        version_id=call.version_id,
         principal=call.principal,
     )
     async with reader:
@@ -69,9 +69,9 @@ async def _send(call: Call, response: web.StreamResponse, reader: FileReader) ->
     try:
         async for piece in reader:
             left -= len(piece)
-            await response.write(piece)
-    except ConnectionError:
-        return  # the client is gone
+            if not await _is_taken(response, piece):
+                _abort(call)
+                return
     except Exception:  # noqa: BLE001 - whatever it is, the status is out
         _log.exception("reading %s bytes before the end of an object failed", left)
         _abort(call)
@@ -82,6 +82,15 @@ async def _send(call: Call, response: web.StreamResponse, reader: FileReader) ->
     if left:
         _log.error("the driver's reader ended %s bytes before its end", left)
         _abort(call)
+
+
+async def _is_taken(response: web.StreamResponse, piece: bytes) -> bool:
+    """Write a piece; False where the client is gone, which is nobody's error."""
+    try:
+        await response.write(piece)
+    except ConnectionError:
+        return False
+    return True
 
 
 def _abort(call: Call) -> None:
@@ -99,7 +108,7 @@ async def head_object(call: Call) -> web.StreamResponse:
         call.key,
         head=True,
         conditions=conditions,
-        version_id=call.query.get("versionId"),
+        version_id=call.version_id,
         principal=call.principal,
     )
     async with reader:

@@ -24,12 +24,10 @@ _CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-
 
 def write_conditions(call: Call) -> Conditions | None:
     """Read the conditions of a write; 501 for those S3 does not have there."""
-    conditions = parse_conditions(call.headers)
-    if conditions is None:
-        return None
-    if conditions.if_none_match not in (None, ("*",)):
-        raise not_implemented("If-None-Match of a write takes only *")
     _refuse(call, _CONDITIONS[2:])
+    conditions = parse_conditions(call.headers)
+    if conditions is not None and conditions.if_none_match not in (None, ("*",)):
+        raise not_implemented("If-None-Match of a write takes only *")
     return conditions
 
 

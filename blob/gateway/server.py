@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -73,19 +75,33 @@ class Server:
     @property
     def endpoint(self) -> str:
         """The URL to give to an S3 client."""
-        host = f"[{self._host}]" if ":" in self._host else self._host
+        host = f"[{self._host}]" if ":" in self._host else self._host or "localhost"
         return f"{'https' if self._ssl else 'http'}://{host}:{self._port}"
 
     async def start(self) -> None:
         """Listen. Raises OSError where the address cannot be had."""
         await self._runner.setup()
-        site = web.TCPSite(self._runner, self._host, self._port, ssl_context=self._ssl)
         try:
-            await site.start()
+            for address in await self._addresses():
+                site = web.TCPSite(
+                    self._runner, address, self._port, ssl_context=self._ssl
+                )
+                await site.start()
+                # Found free for the first address, asked for on the others.
+                self._port = self._runner.addresses[0][1]
         except BaseException:
             await self._runner.cleanup()
             raise
-        self._port = self._runner.addresses[0][1]
+
+    async def _addresses(self) -> list[str]:
+        """Return the addresses of the host: a name like localhost may have two."""
+        found = await asyncio.get_running_loop().getaddrinfo(
+            self._host or None,
+            self._port,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE,
+        )
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
     async def aclose(self) -> None:
         """Stop as the class says; idempotent."""
@@ -111,13 +127,13 @@ class Server:
             await asyncio.sleep(_LOOK_SECONDS)
 
     def _close_idle(self) -> int:
-        """Close connections without a request; return how many there still are."""
+        """Close connections without a request; return how many there were."""
         server = self._runner.server
-        connections = list(server.connections) if server is not None else []
-        for connection in connections:
-            if connection not in self._busy:
-                connection.force_close()  # sends what is written
-        return len(connections)
+        connections = server.connections if server is not None else []
+        idle = [each for each in connections if each not in self._busy]
+        for connection in idle:
+            connection.force_close()  # sends what is written
+        return len(idle)
 
     @web.middleware
     async def _count(
@@ -153,10 +169,13 @@ class Server:
 
 async def _write(request: web.Request, response: web.StreamResponse) -> None:
     """Send the answer to its last byte, as far as this process can know."""
-    await response.prepare(request)
-    await response.write_eof()
-    transport = request.transport
-    if transport is not None and transport.get_write_buffer_size():
-        transport.set_write_buffer_limits(high=0)
-        await request.writer.drain()
-        transport.set_write_buffer_limits()
+    # A client that goes before its answer is no error, and not worth a log line:
+    # aiohttp sees it too, right after, and closes.
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write_eof()
+        transport = request.transport
+        if transport is not None and transport.get_write_buffer_size():
+            transport.set_write_buffer_limits(high=0)
+            await request.writer.drain()
+            transport.set_write_buffer_limits()

@@ -257,11 +257,11 @@ def verify(
 
 
 class _Request(NamedTuple):
-    """The canonical request but for its path."""
+    """The canonical request but for its path; `headers` in each form it may have."""
 
     method: str
     query: str
-    headers: str
+    headers: Sequence[str]
     signed: str
     payload: str
 
@@ -272,18 +272,21 @@ class _Request(NamedTuple):
         timestamp: str,
         authorization: Authorization,
     ) -> bool:
-        """Whether the signature is that of the request under one of the paths."""
+        """Whether the signature is that of the request in one of its forms."""
         return any(
             hmac.compare_digest(
-                self.signature(path, key, timestamp, authorization.scope),
+                self.signature(path, headers, key, timestamp, authorization.scope),
                 authorization.signature,
             )
             for path in paths
+            for headers in self.headers
         )
 
-    def signature(self, path: str, key: bytes, timestamp: str, scope: str) -> str:
+    def signature(
+        self, path: str, headers: str, key: bytes, timestamp: str, scope: str
+    ) -> str:
         canonical = (
-            f"{self.method}\n{path}\n{self.query}\n{self.headers}\n{self.signed}\n"
+            f"{self.method}\n{path}\n{self.query}\n{headers}\n{self.signed}\n"
             f"{self.payload}"
         )
         digest = hashlib.sha256(octets(canonical)).hexdigest()

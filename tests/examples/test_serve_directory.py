@@ -17,35 +17,45 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def example(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "examples/serve_directory.py", str(tmp_path / "own"), "0"],
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    try:
-        yield process
-    finally:
+def start_example(tmp_path):
+    started = []
+
+    def start():
+        started.append(run(tmp_path / "own"))
+        told = dict(
+            started[-1].stdout.readline().strip().split("=", 1) for _ in range(3)
+        )
+        gateway = Gateway(
+            told["AWS_ENDPOINT_URL"],
+            told["AWS_ACCESS_KEY_ID"],
+            told["AWS_SECRET_ACCESS_KEY"],
+            "us-east-1",
+            started[-1].pid,
+        )
+        return started[-1], gateway
+
+    yield start
+    for process in started:
         process.kill()
         process.wait()
         process.stdout.close()
 
 
-def test_a_store_beside_pages_of_ones_own(example, boto3_for, tmp_path):
-    told = dict(example.stdout.readline().strip().split("=", 1) for _ in range(3))
-    endpoint = told["AWS_ENDPOINT_URL"]
-    assert endpoint.endswith("/s3")
-    with urllib.request.urlopen(endpoint.removesuffix("s3")) as page:
-        assert page.read().startswith(b"Hello")
-    gateway = Gateway(
-        endpoint,
-        told["AWS_ACCESS_KEY_ID"],
-        told["AWS_SECRET_ACCESS_KEY"],
-        "us-east-1",
-        example.pid,
+def run(own):
+    return subprocess.Popen(
+        [sys.executable, "examples/serve_directory.py", str(own), "0"],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
     )
+
+
+def test_a_store_beside_pages_of_ones_own(start_example, boto3_for, tmp_path):
+    example, gateway = start_example()
+    assert gateway.endpoint.endswith("/s3")
+    with urllib.request.urlopen(gateway.endpoint.removesuffix("s3")) as page:
+        assert page.read().startswith(b"Hello")
     s3 = boto3_for(gateway)
     s3.create_bucket(Bucket="photos")
     s3.put_object(Bucket="photos", Key="2026/a + b.jpg", Body=b"x" * 100_000)
@@ -58,3 +68,6 @@ def test_a_store_beside_pages_of_ones_own(example, boto3_for, tmp_path):
     example.send_signal(signal.SIGINT)
     assert example.wait(20) == 0
     assert example.stdout.read() == "stopped\n"
+    example, gateway = start_example()
+    (bucket,) = boto3_for(gateway).list_buckets()["Buckets"]
+    assert bucket["Name"] == "photos"

@@ -8,6 +8,7 @@ import hmac
 import http.client
 import logging
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
@@ -74,7 +75,7 @@ class Wire:
                 method,
                 canonical_path or path,
                 "&".join(pairs) if query else "",
-                *(f"{name}:{signed[name].strip()}" for name in sorted(signed)),
+                *(f"{name}:{_folded(signed[name])}" for name in sorted(signed)),
                 "",
                 names,
                 payload,
@@ -168,6 +169,10 @@ class Wire:
             )
             framed += f"{trailer}\r\nx-amz-trailer-signature:{signature}\r\n".encode()
         return framed + b"\r\n"
+
+
+def _folded(value: str) -> str:
+    return re.sub(" +", " ", value.strip(" "))
 
 
 class Logged(logging.Handler):

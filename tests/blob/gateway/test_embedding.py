@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gzip
-from contextlib import asynccontextmanager
+import socket
+import struct
+from contextlib import asynccontextmanager, suppress
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import ClientPayloadError, ClientSession, web
@@ -212,7 +215,9 @@ class BreakingReader:
             return
 
 
-@pytest.mark.parametrize("failure_", [CorruptDataError(), RuntimeError("bug"), None])
+@pytest.mark.parametrize(
+    "failure_", [CorruptDataError(), RuntimeError("bug"), ConnectionResetError(), None]
+)
 async def test_a_read_that_fails_midway_breaks_the_connection(
     driver, serving, failure_, logged
 ):
@@ -284,6 +289,32 @@ async def test_a_driver_without_the_capabilities(driver, serving):
         answer = await s3.delete_objects(Bucket="bucket", Delete={"Objects": wanted})
         assert [entry["Key"] for entry in answer["Deleted"]] == ["absent"]
         assert answer["Errors"][0]["Code"] == "PreconditionFailed"
+
+
+async def test_clients_that_go_are_no_errors(driver, serving, logged):
+    async with serving(make_app(driver, auth=KEYS)) as client_for:
+        address = urlsplit(client_for.endpoint)
+        for head in (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", b"PUT /b/k HTT"):
+            _, writer = await asyncio.open_connection(address.hostname, address.port)
+            linger = struct.pack("ii", 1, 0)  # closing sends a reset
+            writer.get_extra_info("socket").setsockopt(
+                socket.SOL_SOCKET, socket.SO_LINGER, linger
+            )
+            writer.write(head)
+            writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+        async with client_for() as s3:
+            await s3.list_buckets()
+    assert logged.text == ""
+
+
+@pytest.mark.parametrize("host", ["", "localhost"])
+async def test_a_host_of_several_addresses_has_one_port(driver, host):
+    async with Server(make_app(driver, auth=KEYS), host=host) as server:
+        ports = {address[1] for address in server._runner.addresses}
+        assert ports == {server.port}
+        assert server.endpoint == f"http://localhost:{server.port}"
 
 
 async def test_stopping_twice(driver):

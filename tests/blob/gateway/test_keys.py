@@ -20,6 +20,7 @@ ENTRY = '[[key]]\naccess_key = "{0}"\nsecret_key = "the secret of {0}"\n'
 def path(tmp_path):
     path = tmp_path / "keys.toml"
     path.write_text(ENTRY.format("ALICE"))
+    path.chmod(0o600)
     return path
 
 
@@ -61,6 +62,30 @@ def test_a_secret_is_not_shown():
     key = generate_key()
     assert key.secret_key not in repr(key)
     assert key.access_key in repr(key)
+
+
+async def test_the_last_key_can_be_revoked(path, at_every_look):
+    store = KeyFile(path)
+    await store.load()
+    assert await store.find("ALICE")
+    path.write_text("key = []\n")
+    assert await store.find("ALICE") is None
+
+
+async def test_a_file_that_others_can_read_is_told(path, logged):
+    path.chmod(0o644)
+    await KeyFile(path).load()
+    assert "chmod 600" in logged.text
+    path.chmod(0o600)
+    logged.text = ""
+    await KeyFile(path).load()
+    assert logged.text == ""
+
+
+@pytest.mark.parametrize("pair", [("", "secret"), ("AK", "")])
+def test_a_key_without_content_is_none(pair):
+    with pytest.raises(DriverConfigError, match="empty"):
+        AccessKey(*pair, Principal("id"))
 
 
 async def test_static_keys():

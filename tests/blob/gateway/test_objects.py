@@ -210,6 +210,35 @@ def test_not_modified_says_what_caches_need(wire, bucket):
     assert reply.headers["last-modified"]
 
 
+def test_an_empty_version_is_none(wire, bucket):
+    for method in ("GET", "DELETE"):
+        reply = wire.request(method, f"/{bucket}/k?versionId=")
+        assert (reply.status, reply.code) == (400, "InvalidArgument")
+
+
+@pytest.mark.parametrize("date", ["Wed, 21 Oct 2099 07:28:00 GMT", "some day"])
+def test_conditions_that_writes_do_not_have_are_refused(wire, bucket, date):
+    for name in ("if-modified-since", "if-unmodified-since"):
+        reply = wire.request("PUT", f"/{bucket}/k", {name: date}, b"x")
+        assert (reply.status, reply.code) == (501, "NotImplemented")
+    assert wire.request("HEAD", f"/{bucket}/k").status == 404
+
+
+def test_a_copy_does_not_pretend_to_change_the_class(wire, bucket):
+    wire.request("PUT", f"/{bucket}/k", body=b"x")
+    source = {"x-amz-copy-source": f"/{bucket}/k"}
+    reply = wire.request(
+        "PUT",
+        f"/{bucket}/copy",
+        {**source, "x-amz-storage-class": "REDUCED_REDUNDANCY"},
+    )
+    assert (reply.status, reply.code) == (501, "NotImplemented")
+    reply = wire.request(
+        "PUT", f"/{bucket}/copy", {**source, "x-amz-storage-class": "STANDARD"}
+    )
+    assert reply.status == 200
+
+
 def test_missing_things(s3, any_bucket):
     nothing = {"Bucket": any_bucket, "Key": "nothing"}
     assert failure(s3.get_object, **nothing) == ("NoSuchKey", 404)

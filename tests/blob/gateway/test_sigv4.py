@@ -14,7 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blob.errors import BlobError, InvalidArgumentError, NotSupportedError
-from blob.gateway._canonical import canonical_paths, canonical_query
+from blob.gateway._canonical import (
+    canonical_headers,
+    canonical_paths,
+    canonical_query,
+)
 from blob.gateway.sigv4 import PayloadKind, parse_authorization, verify
 from blob.gateway.wire_errors import (
     AuthError,
@@ -410,6 +414,19 @@ def test_duplicate_headers_are_joined_and_spaces_folded():
     split = [pair for pair in headers if pair[0] != "x-amz-meta-a"]
     split += [("X-AMZ-META-A", " one x "), ("x-amz-meta-a", "two")]
     assert check("GET", path, query, split, now=datetime.now(UTC))
+
+
+@pytest.mark.parametrize(
+    ("value", "forms"),
+    [
+        ("  a   b ", {"a b"}),
+        ("a\t b", {"a\t b", "a b"}),
+        ("\u3000a \u2003\u00a0 b", {"\u3000a \u2003\u00a0 b"}),
+    ],
+)
+def test_only_spaces_are_folded_and_tabs_where_botocore_does(value, forms):
+    found = canonical_headers({"host": ["h"], "x-amz-a": [value]}, ("host", "x-amz-a"))
+    assert {form.split(":", 2)[2].removesuffix("\n") for form in found} == forms
 
 
 # -- whatever comes --------------------------------------------------------------------

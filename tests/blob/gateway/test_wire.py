@@ -135,6 +135,15 @@ def test_the_signed_digest_of_the_body(wire, bucket):
     assert stored(wire, bucket) == BODY
 
 
+def test_a_signed_document_cannot_be_left_out(wire):
+    document = b"<CreateBucketConfiguration/>"
+    digest = hashlib.sha256(document).hexdigest()
+    signed = wire.sign("PUT", "/a-bucket-without-its-document", payload=digest)
+    reply = wire.send("PUT", "/a-bucket-without-its-document", signed)
+    assert (reply.status, reply.code) == (411, "MissingContentLength")
+    assert wire.request("HEAD", "/a-bucket-without-its-document").status == 404
+
+
 def test_a_body_must_have_a_length(wire, bucket):
     headers = {"transfer-encoding": "chunked"}
     reply = wire.request("PUT", f"/{bucket}/k", headers, unsigned_chunks([b"x"]))
