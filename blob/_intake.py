@@ -59,17 +59,24 @@ class Intake:
     checksums: Checksums
 
 
-class _Collector:
-    """Cuts pieces of any size into chunks; what it keeps is its own copy."""
+class Collector:
+    """Cuts pieces of any size into chunks; what it keeps is its own copy.
 
-    def __init__(self) -> None:
-        self.chunks: list[bytes] = []
+    Immutable pieces of more than `copied` bytes become chunks without being copied.
+    """
+
+    def __init__(self, copied: int) -> None:
+        self._copied = copied
         self._tail = bytearray()
 
     def add(self, piece: bytes | bytearray | memoryview) -> Iterator[bytes]:
         """Yield each chunk that the piece completes."""
-        if type(piece) is bytes and not self._tail and self._keeps(len(piece)):
-            yield self._keep(piece)
+        if (
+            type(piece) is bytes
+            and not self._tail
+            and self._copied < len(piece) <= CHUNK
+        ):
+            yield piece
             return
         view = memoryview(piece)
         if view.nbytes and not (view.c_contiguous and view.format == "B"):
@@ -86,18 +93,9 @@ class _Collector:
         if self._tail:
             yield self._flush()
 
-    @staticmethod
-    def _keeps(size: int) -> bool:
-        """Whether immutable bytes of that size are kept without a copy."""
-        return _INLINE_HASH < size <= CHUNK
-
     def _flush(self) -> bytes:
         chunk = bytes(self._tail)
         self._tail.clear()
-        return self._keep(chunk)
-
-    def _keep(self, chunk: bytes) -> bytes:
-        self.chunks.append(chunk)
         return chunk
 
 
@@ -117,7 +115,8 @@ async def take_in(
     if options.content_md5 is not None and len(options.content_md5) != 16:
         raise InvalidDigestError
     check_room(announced or 0)
-    collector = _Collector()
+    collector = Collector(_INLINE_HASH)
+    chunks: list[bytes] = []
     md5 = hashlib.md5(usedforsecurity=False)
     size = 0
     async for piece in body:
@@ -125,15 +124,19 @@ async def take_in(
         if announced is not None and size > announced:
             raise IncompleteBodyError
         check_room(size)
-        await _hash(md5, collector.add(piece))
-    await _hash(md5, collector.finish())
+        new = tuple(collector.add(piece))
+        chunks += new
+        await _hash(md5, new)
+    new = tuple(collector.finish())
+    chunks += new
+    await _hash(md5, new)
     if announced is not None and size != announced:
         raise IncompleteBodyError
     digest = md5.digest()
     if options.content_md5 not in (None, digest):
         raise BadDigestError
     checksums = dict(options.checksums()) if options.checksums else {}
-    return Intake(tuple(collector.chunks), size, digest, checksums)
+    return Intake(tuple(chunks), size, digest, checksums)
 
 
 async def md5_of(chunks: Iterable[bytes]) -> bytes:

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import TYPE_CHECKING
 
+from ...errors import BlobError
 from ._files import DRAFT_SUFFIX, remove_empty
 from ._generation import oldest_reader
+from ._transaction import Doomed
 
 if TYPE_CHECKING:
     import logging
@@ -27,11 +30,18 @@ if TYPE_CHECKING:
     from ._index_reader import IndexReader, Snapshot
     from ._index_writer import IndexWriter
     from ._layout import Layout
-    from ._transaction import Doomed, Transaction
+    from ._transaction import Transaction
 
 # How often to look again while readers of other processes are in the way: nobody tells
 # when they end.
 _POLL_SECONDS = 0.25
+# How often to look for what a process doomed that has closed the store since; and how
+# long to wait, at most, between two tries on a disk that fails.
+_LOOK_SECONDS = 60.0
+
+
+DOOMED = "SELECT seq, generation, number FROM doomed"
+"""The columns of `Doomed`."""
 
 
 class Housekeeper:
@@ -64,6 +74,7 @@ class Housekeeper:
         self._dead: list[tuple[int, str]] = []
         self.swept = threading.Event()
         self.failed = False
+        self._pause = _POLL_SECONDS
         self._thread = threading.Thread(
             target=self._run, name="blob-fs-housekeeper", daemon=True
         )
@@ -109,18 +120,33 @@ class Housekeeper:
             except Exception:  # the next opening tries again
                 self._logger.exception("fs: sweep of a dead generation failed")
         self.swept.set()
-        poll: float | None = None
+        poll = _LOOK_SECONDS
+        look_at = time.monotonic() + _LOOK_SECONDS
         while not self._stopping:
             with self._wake:
                 self._wake.wait_for(self._has_work, poll)
-            poll = _POLL_SECONDS if self._round() else None
+            if time.monotonic() >= look_at:
+                self._look()
+                look_at = time.monotonic() + _LOOK_SECONDS
+            poll = self._round()
+        self._look()
         self._round()
+
+    def _look(self) -> None:
+        """Take over what others doomed: they may have closed the store since."""
+        try:
+            doomed = self._reader.read_in_thread(_read_doomed)
+        except BlobError as error:
+            self._logger.warning("fs: cannot tell which data files may go: %s", error)
+            return
+        with self._wake:
+            self._new += set(doomed).difference(self._waiting, self._new)
 
     def _has_work(self) -> bool:
         return bool(self._stopping or self._released or self._new or self._discarded)
 
-    def _round(self) -> bool:
-        """Remove what can go now; return whether to look again after a while."""
+    def _round(self) -> float:
+        """Remove what can go now; return the seconds after which to try again."""
         with self._wake:
             self._waiting += self._new
             self._new = []
@@ -129,11 +155,14 @@ class Housekeeper:
         try:
             for number in discarded:
                 self._files.unlink_own(number)
-            return self._reap() if self._waiting else False
+            others_read = self._reap() if self._waiting else False
         except Exception:  # a broken disk; not a reason to end the thread
             self._logger.exception("fs: removing data files failed")
             self.failed = True  # so the next opening sweeps this generation
-            return True
+            self._pause = min(2 * self._pause, _LOOK_SECONDS)
+            return self._pause
+        self._pause = _POLL_SECONDS
+        return _POLL_SECONDS if others_read else _LOOK_SECONDS
 
     def _reap(self) -> bool:
         newest = max(file.seq for file in self._waiting)
@@ -146,7 +175,6 @@ class Housekeeper:
         self._own_reader_in_way = own < newest
         horizon = min(own, others)
         ready = [file for file in self._waiting if file.seq <= horizon]
-        self._waiting = [file for file in self._waiting if file.seq > horizon]
         directories: set[Path] = set()
         for file in ready:
             name = self._name(file.generation)
@@ -154,6 +182,7 @@ class Housekeeper:
                 self._files.unlink(name, file.number)
                 directories.add(self._files.directory(name, file.number))
         self._files.sync_names(directories)
+        self._waiting = [file for file in self._waiting if file.seq > horizon]
         if ready:
             self._writer.post(lambda txn: _forget(txn, ready))
         return others < newest and bool(self._waiting)
@@ -202,6 +231,10 @@ class Housekeeper:
             (directory / orphan).unlink(missing_ok=True)
         self._files.sync_names({directory})
         remove_empty(directory)
+
+
+def _read_doomed(snapshot: Snapshot) -> list[Doomed]:
+    return [Doomed(*row) for row in snapshot.db.execute(DOOMED)]
 
 
 def _referenced(snapshot: Snapshot, generation: int, first: int, last: int) -> set[int]:

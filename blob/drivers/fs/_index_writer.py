@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from ._account import Account
     from ._layout import CommitLock
     from ._outbox import Waiter
     from ._room import Room
-    from ._transaction import Doomed, Limits
+    from ._transaction import Doomed, Usage
 
 _T = TypeVar("_T")
 
@@ -61,10 +62,11 @@ class _Change:
 
 
 class _Outcome(NamedTuple):
-    """What failed, whether a group was committed (None: unknown), what it doomed."""
+    """What failed, whether a group was committed (None: unknown), what came of it."""
 
     failure: Exception | None
     committed: bool | None = False
+    usage: tuple[int, Usage] | None = None
     doomed: Sequence[Doomed] = ()
 
 
@@ -76,7 +78,7 @@ class IndexWriter:
         db: sqlite3.Connection,
         lock: CommitLock,
         *,
-        limits: Limits,
+        account: Account,
         room: Room,
         log: Path,
         generation: int,
@@ -85,7 +87,7 @@ class IndexWriter:
     ) -> None:
         self._db = db
         self._lock = lock
-        self._limits = limits
+        self._account = account
         self._room = room
         self._log = log
         self._broken = False
@@ -181,6 +183,9 @@ class IndexWriter:
                 self._outbox.put(change.waiter, change.result, error_or_none)
             elif change.error or done.failure:
                 self._logger.error("fs: housekeeping: %s", change.error or done.failure)
+        if done.usage is not None:
+            # After the bodies that `settle` told of: they must not count twice.
+            self._account.learn(*done.usage)
         if done.committed and done.doomed:
             self._on_doomed(done.doomed)
 
@@ -194,7 +199,7 @@ class IndexWriter:
                 done = self._transact(group, has_room=has_room)
                 if isinstance(done.failure, StorageFullError) and self._shorten_log():
                     done = self._transact(group, has_room=has_room)
-        except OSError as error:  # the lock itself, or the disk cannot be asked
+        except (OSError, sqlite3.Error) as error:  # of the lock, or asking for room
             return done or _Outcome(translate(error))
         return done
 
@@ -208,7 +213,10 @@ class IndexWriter:
         log = self._log_size()
         if self._room.has(size + log):
             return True
-        return log > 0 and self._shorten_log() and self._room.has(size)
+        if log > 0:
+            self._shorten_log()
+        (spare,) = self._db.execute("PRAGMA freelist_count").fetchone()
+        return self._room.has(size + self._log_size(), spare * _PAGE)
 
     def _log_size(self) -> int:
         try:
@@ -230,7 +238,7 @@ class IndexWriter:
             self._db.execute("BEGIN IMMEDIATE")
             txn = Transaction(
                 self._db,
-                limits=self._limits,
+                limits=self._account.limits,
                 generation=self._generation,
                 has_room=has_room,
             )
@@ -248,7 +256,9 @@ class IndexWriter:
             unknown = isinstance(failure, OutcomeUnknownError)
             return _Outcome(failure, committed=None if unknown else False)
         self.groups += 1
-        return _Outcome(None, committed=True, doomed=txn.doomed)
+        return _Outcome(
+            None, committed=True, usage=(txn.seq, txn.usage), doomed=txn.doomed
+        )
 
     def _apply(self, txn: Transaction, change: _Change) -> None:
         if change.waiter is not None and change.waiter.cancelled():

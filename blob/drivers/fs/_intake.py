@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING
 
+from ..._intake import Collector
 from ...errors import (
     BadDigestError,
     IncompleteBodyError,
@@ -22,11 +23,14 @@ if TYPE_CHECKING:
     import asyncio
 
     from ... import types
+    from ._account import Arrival
     from ._files import DataFiles, Draft
     from ._footer import Label
     from ._threads import Threads
 
 _BATCH = 1024 * 1024
+# Smaller pieces are gathered: as objects they would weigh many times their bytes.
+_COPIED = 16 * 1024 - 1
 # Hashing less than this on the loop costs less than a thread's wake-up.
 _HASH_ON_LOOP = 64 * 1024
 
@@ -44,8 +48,8 @@ def check_options(options: CreateOptions | None) -> CreateOptions:
 class Intake:
     """Receives one body; use it once.
 
-    After `receive` has returned, the body's data file belongs to the caller: either it
-    is committed, or `Housekeeper.discard` must have it.
+    After `receive` has returned, the body's data file and its arrival belong to the
+    caller: `Store.commit_body` takes them over.
     """
 
     def __init__(
@@ -56,13 +60,16 @@ class Intake:
         files: DataFiles,
         threads: Threads,
         inline_limit: int,
+        arrival: Arrival,
     ) -> None:
         self._options = options
         self._label = label
         self._files = files
         self._threads = threads
         self._inline_limit = inline_limit
+        self._arrival = arrival
         self._size = 0
+        self._collector = Collector(_COPIED)
         self._held: list[bytes] = []
         self._held_size = 0
         self._draft: Draft | None = None
@@ -74,21 +81,24 @@ class Intake:
             async for piece in body:
                 await self._take(piece)
             self._check_length(ended=True)
+            self._held += self._collector.finish()
             return await self._end()
         except BaseException:
+            self._arrival.end()
             if self._draft is not None:
                 await self._threads.run(self._draft.abandon)
             raise
 
     async def _take(self, piece: bytes | bytearray | memoryview) -> None:
-        # Only bytes stay as they are once the producer is asked for more.
-        kept = piece if isinstance(piece, bytes) else bytes(piece)
-        self._size += len(kept)
+        size = memoryview(piece).nbytes
+        self._size += size
         self._check_length(ended=False)
-        self._held.append(kept)
-        self._held_size += len(kept)
-        if self._held_size >= _BATCH:
-            await self._pass_on()
+        await self._arrival.add(size)
+        for chunk in self._collector.add(piece):
+            self._held.append(chunk)
+            self._held_size += len(chunk)
+            if self._held_size >= _BATCH:
+                await self._pass_on()
 
     def _check_length(self, *, ended: bool) -> None:
         length = self._options.content_length

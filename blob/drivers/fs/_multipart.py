@@ -10,6 +10,7 @@ from ...errors import InvalidArgumentError, InvalidRangeError
 from ...rules import check_copy, check_key
 from ...types import CopyOptions
 from . import _uploads
+from ._account import Arrival
 from ._complete import Completion, complete_upload
 from ._footer import Label
 from ._intake import Intake, check_options
@@ -138,25 +139,28 @@ class MultipartCalls(StoreOwner):
                 f"A part number must be between 1 and {MAX_PARTS}."
             )
         store = await self._opened()
-        upload, container_id = await store.reader.read(
+        upload, container_id, replaced = await store.reader.read(
             lambda snapshot: _uploads.check_part_room(
-                snapshot.db,
+                snapshot,
                 *(container, raw, upload_id, number),
                 options.content_length,
-                store.limits,
+                store.account,
             )
         )
+        arrival = Arrival(store.account, store.reader, replaced)
         intake = Intake(
             options,
             Label(container, key, upload_id, number),
             files=store.files,
             threads=self._threads,
             inline_limit=self._options.inline_limit,
+            arrival=arrival,
         )
         received = await intake.receive(body)
         return await store.commit_body(
             lambda txn: _uploads.put_part(txn, upload, container_id, number, received),
             received,
+            arrival,
         )
 
     async def multipart_list_parts(

@@ -24,7 +24,7 @@ from ._records import (
     now_ns,
     owner_columns,
 )
-from ._transaction import container_id, read_usage
+from ._transaction import container_id
 
 if TYPE_CHECKING:
     import sqlite3
@@ -40,8 +40,10 @@ if TYPE_CHECKING:
         Metadata,
         Principal,
     )
+    from ._account import Account
+    from ._index_reader import Snapshot
     from ._records import Body, Row
-    from ._transaction import Limits, Transaction
+    from ._transaction import Transaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,17 +69,23 @@ def check_version(version_id: str | None) -> None:
 
 
 def check_room(
-    db: sqlite3.Connection, container: str, key: bytes, size: int | None, limits: Limits
-) -> int:
-    """Return the container's id; refuse early what no quota has room for."""
+    snapshot: Snapshot, container: str, key: bytes, size: int | None, account: Account
+) -> tuple[int, int]:
+    """Return the container's id, and the size of what is there under the key.
+
+    Refuses early what no quota has room for; without one, that size is told as 0.
+    """
+    db = snapshot.db
     found = container_id(db, container)
-    if size is not None and (limits.quota, limits.obj_limit) != (None, None):
-        row = db.execute(
-            "SELECT size FROM objects WHERE container = ? AND key = ?", (found, key)
-        ).fetchone()
-        replaced = 0 if row is None else row[0]
-        limits.check(read_usage(db), size - replaced, int(row is None))
-    return found
+    if (account.limits.quota, account.limits.obj_limit) == (None, None):
+        return found, 0
+    row = db.execute(
+        "SELECT size FROM objects WHERE container = ? AND key = ?", (found, key)
+    ).fetchone()
+    replaced = 0 if row is None else int(row[0])
+    growth = (size or 0) - replaced
+    account.limits.check(account.look(snapshot), growth, int(row is None))
+    return found, replaced
 
 
 def find_file(

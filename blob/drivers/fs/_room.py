@@ -27,12 +27,17 @@ class Room:
         found = os.statvfs(root)
         self.floor = min(_FLOOR, found.f_blocks * found.f_frsize // _PART)
 
-    def has(self, size: int) -> bool:
-        """Whether the floor is still free after so many bytes more."""
+    def has(self, size: int, spare: int = 0) -> bool:
+        """Whether the floor is still free after so many bytes more.
+
+        `spare` bytes are free inside the index, whose file never shrinks: they count,
+        but not for all of the floor, as the log cannot use them.
+        """
         if not self.floor:  # a file system that does not tell
             return True
         found = os.statvfs(self._root)
-        return found.f_bavail * found.f_frsize - size >= self.floor
+        free = found.f_bavail * found.f_frsize - size
+        return free + spare >= self.floor and free >= self.floor // 2
 
     def check(self) -> None:
         """Raise `StorageFullError` where the floor is reached."""

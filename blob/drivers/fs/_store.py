@@ -7,9 +7,10 @@ import sqlite3
 from typing import TYPE_CHECKING, TypeVar
 
 from . import _schema
+from ._account import Account
 from ._files import DataFiles
 from ._generation import Generation, is_alive
-from ._housekeeper import Housekeeper, forget_empty_generation
+from ._housekeeper import DOOMED, Housekeeper, forget_empty_generation
 from ._index_reader import IndexReader
 from ._index_writer import IndexWriter
 from ._layout import CommitLock, Layout
@@ -21,13 +22,12 @@ if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Sequence
 
+    from ._account import Arrival
     from ._options import FsOptions
     from ._records import Body
     from ._transaction import Transaction
 
 _T = TypeVar("_T")
-
-_DOOMED = "SELECT seq, generation, number FROM doomed"
 
 # Those that died, and those of which nothing is left but perhaps empty directories.
 _TO_SWEEP = """
@@ -49,7 +49,7 @@ class Store:
     ) -> None:
         """Open the store; blocks. Raises OSError, sqlite3.Error and ours."""
         self._logger = logger
-        self.limits = Limits(options.quota, options.obj_limit)
+        self.account = Account(Limits(options.quota, options.obj_limit))
         self._layout = Layout(options.root)
         with contextlib.ExitStack() as undo:
             self._layout.make_root()
@@ -67,7 +67,7 @@ class Store:
         self.writer = IndexWriter(
             writing,
             self._lock,
-            limits=self.limits,
+            account=self.account,
             room=self.room,
             log=self._layout.log,
             generation=self.generation.number,
@@ -87,7 +87,9 @@ class Store:
         self.writer.start(self.housekeeper.doom)
         self.housekeeper.start(dead, doomed)
 
-    async def commit_body(self, apply: Callable[[Transaction], _T], body: Body) -> _T:
+    async def commit_body(
+        self, apply: Callable[[Transaction], _T], body: Body, arrival: Arrival
+    ) -> _T:
         """Commit a change that shows a body; its file goes where that fails.
 
         From the call on, without a pause, the writer answers for the file, whatever
@@ -95,6 +97,7 @@ class Store:
         """
 
         def settle(committed: bool | None) -> None:  # noqa: FBT001 - see `submit`
+            arrival.end()
             if committed is False and body.number is not None:
                 self.housekeeper.discard(body.number)
 
@@ -138,7 +141,7 @@ class Store:
             reading = _schema.connect_reader(self._layout.index)
             undo.callback(reading.close)
             dead = self._register(writing)
-            doomed = [Doomed(*row) for row in writing.execute(_DOOMED)]
+            doomed = [Doomed(*row) for row in writing.execute(DOOMED)]
             undo.pop_all()
         return writing, reading, dead, doomed
 

@@ -16,14 +16,16 @@ from ._records import (
     now_ns,
     owner_columns,
 )
-from ._transaction import container_id, read_usage
+from ._transaction import container_id
 
 if TYPE_CHECKING:
     import sqlite3
 
     from ...types import Part, Principal
+    from ._account import Account
+    from ._index_reader import Snapshot
     from ._records import Body, Row
-    from ._transaction import Limits, Transaction
+    from ._transaction import Transaction
 
 
 def begin_upload(
@@ -66,22 +68,27 @@ def find_upload(
 
 
 def check_part_room(
-    db: sqlite3.Connection,
+    snapshot: Snapshot,
     container: str,
     key: bytes,
     upload_id: str,
     number: int,
     size: int | None,
-    limits: Limits,
-) -> tuple[int, int]:
-    """Return the numbers of upload and container; refuse early what has no room."""
-    *_, upload, found = find_upload(db, container, key, upload_id)
-    if size is not None and limits.quota is not None:
-        row = db.execute(
-            "SELECT size FROM parts WHERE upload = ? AND number = ?", (upload, number)
-        ).fetchone()
-        limits.check(read_usage(db), size - (0 if row is None else row[0]), 0)
-    return upload, found
+    account: Account,
+) -> tuple[int, int, int]:
+    """Return the numbers of upload and container, and the size of the part there.
+
+    Refuses early what no quota has room for; without one, that size is told as 0.
+    """
+    *_, upload, found = find_upload(snapshot.db, container, key, upload_id)
+    if account.limits.quota is None:
+        return upload, found, 0
+    row = snapshot.db.execute(
+        "SELECT size FROM parts WHERE upload = ? AND number = ?", (upload, number)
+    ).fetchone()
+    replaced = 0 if row is None else int(row[0])
+    account.limits.check(account.look(snapshot), (size or 0) - replaced, 0)
+    return upload, found, replaced
 
 
 def put_part(

@@ -9,6 +9,7 @@ from ...errors import InvalidArgumentError
 from ...rules import check_container, check_key, check_read, range_applies
 from ...types import CopyOptions, Metadata
 from . import _containers, _objects
+from ._account import Arrival
 from ._footer import Label
 from ._intake import Intake, check_options
 from ._listing import list_files
@@ -214,17 +215,19 @@ class FsDriver(MultipartCalls):
             checked = check_options(options)
             text = dump_metadata(metadata)
             store = await self._opened()
-            container_id = await store.reader.read(
+            container_id, replaced = await store.reader.read(
                 lambda snapshot: _objects.check_room(
-                    snapshot.db, container, raw, checked.content_length, store.limits
+                    snapshot, container, raw, checked.content_length, store.account
                 )
             )
+            arrival = Arrival(store.account, store.reader, replaced)
             intake = Intake(
                 checked,
                 Label(container, key),
                 files=store.files,
                 threads=self._threads,
                 inline_limit=self._options.inline_limit,
+                arrival=arrival,
             )
             received = await intake.receive(body)
             new = _objects.NewFile(
@@ -242,6 +245,7 @@ class FsDriver(MultipartCalls):
                     txn, new, received, checked.conditions
                 ),
                 received,
+                arrival,
             )
 
     async def file_copy(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import json
 import os
 import struct
+import threading
+import tracemalloc
 import zlib
+from pathlib import Path
 
 import pytest
 
 from blob.drivers.fs import _files
+from blob.drivers.fs._threads import Threads
 from blob.errors import (
     BadDigestError,
     CorruptDataError,
@@ -207,3 +213,92 @@ async def test_a_trailer_that_refuses_leaves_no_file(driver, body, data_files) -
             "box", "key", body(LARGE), options=CreateOptions(checksums=refuse)
         )
     assert data_files() == set()
+
+
+async def test_tiny_pieces_weigh_no_more_than_their_bytes(driver, read) -> None:
+    async def tiny():
+        for _ in range(50):
+            await asyncio.sleep(0)
+            for _ in range(1000):
+                yield b"ab"
+
+    tracemalloc.start()
+    try:
+        await driver.file_create("box", "key", tiny())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 1 << 20  # as objects they would be more than two
+    assert await read(driver, "box", "key") == b"ab" * 50_000
+
+
+def things_open() -> list[str]:
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found.append(str(entry.readlink()))
+    return sorted(found)
+
+
+async def test_no_descriptor_is_left_when_there_are_too_many(
+    driver, body, root, monkeypatch
+) -> None:
+    open_really = os.open
+
+    def opening(path, flags, *args, **kwargs):
+        if flags & os.O_DIRECTORY and flags & os.O_TMPFILE != os.O_TMPFILE:
+            raise OSError(24, "Too many open files")
+        return open_really(path, flags, *args, **kwargs)
+
+    files = driver._store.files
+    await asyncio.to_thread(files.make_directory, 0)
+    before = await asyncio.to_thread(things_open)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", opening)
+        for _ in range(3):
+            with pytest.raises(StorageBusyError):
+                await driver.file_create("box", "key", body(LARGE))
+    assert files._nameless is None  # that is where it failed
+    assert await asyncio.to_thread(things_open) == before
+
+
+async def test_names_are_synced_where_they_are_made_and_where_they_go(
+    driver, root, body, monkeypatch, until, data_files
+) -> None:
+    synced = []
+    fsync = os.fsync
+
+    def watched(fd: int) -> None:
+        path = Path(f"/proc/self/fd/{fd}").readlink()
+        synced.append(path.relative_to(root).parts)
+        fsync(fd)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    generation = driver._store.generation.name
+    await driver.file_create("box", "key", body(LARGE))
+    home = ("data", generation)
+    assert synced == [("data",), home, (*home, "0000")]
+    synced.clear()
+    await driver.file_delete("box", "key")
+    await until(lambda: not data_files())
+    await until(lambda: synced == [(*home, "0000")])
+
+
+async def test_whoever_is_cancelled_waits_for_its_thread() -> None:
+    threads = Threads()
+    begun, may_end = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        may_end.wait()
+
+    task = asyncio.create_task(threads.run(work))
+    await asyncio.to_thread(begun.wait)
+    task.cancel()
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not task.done()
+    may_end.set()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    threads.shutdown()

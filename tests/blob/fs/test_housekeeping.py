@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import sqlite3
 from contextlib import closing
 
 import pytest
 
+from blob.drivers.fs import _housekeeper, _schema
+from blob.drivers.fs._generation import IDLE, Generation, is_alive, oldest_reader
+from blob.drivers.fs._index_reader import Snapshot
 from blob.types import PartRef
 
 PART = bytes(5 * 1024 * 1024)
@@ -194,3 +198,77 @@ async def test_without_nameless_files_a_draft_has_a_name(
         with pytest.raises(RuntimeError, match="the client left"):
             await driver.file_create("box", "key", failing())
         assert len(data_files()) == 1
+
+
+@pytest.mark.parametrize("when", ["after a while", "when it closes"])
+async def test_what_a_closed_process_doomed_goes_with_a_living_one(
+    when, open_fs, body, data_files, until, monkeypatch, audit
+) -> None:
+    if when == "after a while":
+        monkeypatch.setattr(_housekeeper, "_LOOK_SECONDS", 0.02)
+    async with open_fs() as living:
+        async with open_fs() as driver:
+            await driver.container_create("box")
+            await upload(driver, body, "key", PART, LARGE)
+            reader = await living.file_read("box", "key")
+            await driver.file_delete("box", "key")
+        assert len(data_files()) == 2
+        await reader.aclose()
+        if when == "after a while":
+            await until(lambda: not data_files())
+    assert not data_files()
+    audit()
+
+
+async def test_a_disk_that_fails_is_tried_less_and_less(
+    open_fs, body, data_files, until, monkeypatch, caplog
+) -> None:
+    monkeypatch.setattr(_housekeeper, "_POLL_SECONDS", 0.001)
+    async with open_fs() as driver:
+        await driver.container_create("box")
+        await driver.file_create("box", "key", body(LARGE))
+        with monkeypatch.context() as patch:
+
+            def broken(*_):
+                raise OSError(5, "Input/output error")
+
+            patch.setattr(driver._store.files, "unlink", broken)
+            keeper = driver._store.housekeeper
+            await driver.file_delete("box", "key")
+            await until(lambda: keeper._pause >= 0.016)
+        assert len(caplog.records) <= 6
+        await until(lambda: not data_files())
+        await until(lambda: keeper._pause == 0.001)
+
+
+def test_what_a_reader_holds_is_seen_by_other_processes(tmp_path) -> None:
+    one, other = Generation(tmp_path), Generation(tmp_path)
+
+    def seen() -> int:
+        return oldest_reader(tmp_path, needed=IDLE, but=other.name)
+
+    assert seen() == IDLE
+    tokens = [one.hold(7), one.hold(5)]
+    assert seen() == 5
+    one.release(tokens[1])
+    assert seen() == 7
+    one.release(tokens[0])
+    assert seen() == IDLE
+    for generation in (one, other):
+        generation.close()
+
+
+def test_two_who_ask_do_not_take_each_other_for_the_dead(tmp_path) -> None:
+    (tmp_path / "dead").write_bytes(bytes(8))
+    with (tmp_path / "dead").open("rb") as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        assert not is_alive(tmp_path, "dead")
+
+
+def test_a_sweep_leaves_what_a_reader_may_still_see() -> None:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        _schema.create_tables(db)
+        db.execute("INSERT INTO pieces VALUES (1, 0, 9, 3, 4, NULL)")
+        db.execute("INSERT INTO doomed VALUES (3, 5, 77), (2, 6, 77)")
+        snapshot = Snapshot(db, 77, None)
+        assert _housekeeper._referenced(snapshot, 3, 0, 9) == {4, 5}

@@ -305,6 +305,26 @@ async def test_a_full_store_does_not_grow_but_can_be_emptied_and_closed(
     audit()
 
 
+async def test_what_was_deleted_from_a_full_store_is_room_for_more(
+    open_fs, body, read, monkeypatch
+) -> None:
+    """The file of the index never shrinks: its free pages must count."""
+    async with open_fs() as driver:
+        await driver.container_create("box")
+        for number in range(20):
+            await driver.file_create("box", f"k{number}", body(SMALL * 100))
+        room = driver._store.room
+        found = await asyncio.to_thread(os.statvfs, room._root)
+        monkeypatch.setattr(os, "statvfs", lambda _: found)  # it stays as full
+        room.floor = found.f_bavail * found.f_frsize + (1 << 18)
+        with pytest.raises(StorageFullError):
+            await driver.file_create("box", "new", body(SMALL * 100))
+        for number in range(20):
+            await driver.file_delete("box", f"k{number}")
+        await driver.file_create("box", "new", body(SMALL * 100))
+        assert await read(driver, "box", "new") == SMALL * 100
+
+
 def test_a_small_disk_keeps_a_part_free_and_a_large_one_so_much(
     tmp_path, monkeypatch
 ) -> None:
@@ -317,6 +337,8 @@ def test_a_small_disk_keeps_a_part_free_and_a_large_one_so_much(
     small = Room(tmp_path)
     assert small.has(1 << 20)
     assert not small.has((1 << 20) + 1)
+    assert small.has((1 << 20) + (1 << 19), spare=1 << 19)
+    assert not small.has((1 << 20) + (1 << 19) + 1, spare=1 << 30)
     monkeypatch.setattr(os, "statvfs", disk(size=1 << 40, free=40 << 20))
     large = Room(tmp_path)
     assert large.has(8 << 20)
