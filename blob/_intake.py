@@ -1,4 +1,4 @@
-"""Taking in what a call brings: a version id, metadata, and above all a body.
+"""Taking in what a call brings: metadata, and above all a body.
 
 A body becomes chunks of at most 1 MiB; its length, MD5 and checksums are checked.
 
@@ -13,18 +13,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from .errors import (
-    BadDigestError,
-    IncompleteBodyError,
-    InvalidDigestError,
-    NoSuchVersionError,
-)
-from .types import NULL_VERSION, CreateOptions, Metadata
+from .errors import BadDigestError, IncompleteBodyError
+from .rules import check_create
+from .types import Metadata
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from .types import Body, Checksums
+    from .types import Body, Checksums, CreateOptions
 
 CHUNK = 1024 * 1024
 """Bytes in a chunk; the last one may have fewer."""
@@ -35,12 +31,6 @@ _INLINE_HASH = 64 * 1024  # bytes; more would hold up the event loop
 def now() -> datetime:
     """Return the time to stamp things with."""
     return datetime.now(UTC)
-
-
-def check_version(version_id: str | None) -> None:
-    """Raise `NoSuchVersionError` for any version but the only one."""
-    if version_id not in (None, NULL_VERSION):
-        raise NoSuchVersionError
 
 
 def frozen(metadata: Metadata | None) -> Metadata:
@@ -108,12 +98,11 @@ async def take_in(
 
     `check_room` is called with the bytes known so far, before they are kept, and raises
     where there is no room for them. Raises `InvalidDigestError`, `BadDigestError`,
-    `IncompleteBodyError` and whatever the body or the `checksums` supplier raises.
+    `InvalidArgumentError`, `IncompleteBodyError` and whatever the body or the
+    `checksums` supplier raises.
     """
-    options = options or CreateOptions()
+    options = check_create(options)
     announced = options.content_length
-    if options.content_md5 is not None and len(options.content_md5) != 16:
-        raise InvalidDigestError
     check_room(announced or 0)
     collector = Collector(_INLINE_HASH)
     chunks: list[bytes] = []

@@ -7,6 +7,7 @@ the memory driver and by `blob.simple`.
 from __future__ import annotations
 
 from .errors import InvalidArgumentError
+from .rules import page_size
 
 
 def encode(name: str, text: str) -> bytes:
@@ -40,8 +41,7 @@ class Pager:
     def __init__(
         self, prefix: bytes, marker: bytes, delimiter: bytes, max_keys: int
     ) -> None:
-        if max_keys < 0:
-            raise InvalidArgumentError("The maximum number of keys is negative.")
+        max_keys = page_size(max_keys)
         self.start = max(prefix, marker + b"\0" if marker else b"")
         self.entries: list[tuple[bytes, bool]] = []
         """Keys, and groups (with True), in order."""

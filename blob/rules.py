@@ -1,4 +1,4 @@
-"""Rules every driver applies alike: names, ranges, conditions, guards. Pure functions.
+"""Rules every driver applies alike: names, pages, ranges, conditions. Pure functions.
 
 Sources: RFC 9110 sections 8.8.3.2 (comparison), 13.2.2 (precedence) and 14.1.2
 (ranges); the S3 user guide for names and for conditions on writes and deletes.
@@ -8,37 +8,65 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from itertools import pairwise
+from typing import TYPE_CHECKING, Protocol
 
+from .driver import MAX_PARTS, MIN_PART_SIZE
 from .errors import (
+    EntityTooSmallError,
     InvalidArgumentError,
     InvalidContainerNameError,
+    InvalidDigestError,
     InvalidKeyError,
+    InvalidPartError,
+    InvalidPartOrderError,
     InvalidRangeError,
     NoSuchFileError,
+    NoSuchVersionError,
     NotModifiedError,
     PreconditionFailedError,
 )
+from .types import NULL_VERSION, CreateOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from .types import ByteRange, Conditions, DeleteGuard, FileInfo
+    from .types import (
+        ByteRange,
+        Checksums,
+        Conditions,
+        CopyOptions,
+        DeleteGuard,
+        FileInfo,
+        PartRef,
+    )
 
 __all__ = (
     "MAX_KEY_BYTES",
+    "MAX_PAGE",
     "check_container",
     "check_copy",
+    "check_copy_range",
+    "check_create",
     "check_delete",
     "check_key",
+    "check_part_number",
+    "check_part_page",
+    "check_parts",
     "check_read",
+    "check_target",
+    "check_version",
     "check_write",
     "etag_matches",
+    "page_size",
     "range_applies",
     "resolve_range",
 )
 
 MAX_KEY_BYTES = 1024
+
+MAX_PAGE = 10_000
+"""Entries of one page of any listing, whatever was asked for."""
 
 _CONTAINER = re.compile(r"[a-z0-9](?:[a-z0-9.-]{1,61})[a-z0-9]", re.ASCII)
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+", re.ASCII)
@@ -64,6 +92,86 @@ def check_key(key: str) -> bytes:
     if not 0 < len(raw) <= MAX_KEY_BYTES:
         raise InvalidKeyError
     return raw
+
+
+def check_version(version_id: str | None) -> None:
+    """Raise `NoSuchVersionError` where it cannot be: in a store without versions."""
+    if version_id not in (None, NULL_VERSION):
+        raise NoSuchVersionError
+
+
+def page_size(wanted: int) -> int:
+    """Return how many entries a page may have; raises `InvalidArgumentError`."""
+    if wanted < 0:
+        raise InvalidArgumentError("The size of a page must be 0 or more.")
+    return min(wanted, MAX_PAGE)
+
+
+def check_part_page(marker: int, max_parts: int) -> tuple[int, int]:
+    """Return marker and size of a page of parts, cut to what there can be.
+
+    Raises `InvalidArgumentError` where one is negative.
+    """
+    if marker < 0:
+        raise InvalidArgumentError("The part number marker must be 0 or more.")
+    return min(marker, MAX_PARTS), page_size(max_parts)
+
+
+def check_part_number(number: int) -> None:
+    """Raise `InvalidArgumentError` for a number that no part can have."""
+    if not 1 <= number <= MAX_PARTS:
+        raise InvalidArgumentError(f"A part number must be between 1 and {MAX_PARTS}.")
+
+
+class _StoredPart(Protocol):
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def etag(self) -> str: ...
+
+    @property
+    def checksums(self) -> Checksums: ...
+
+
+def check_parts(refs: Sequence[PartRef], stored: Mapping[int, _StoredPart]) -> None:
+    """Raise why the parts named, in that order, make no file of those stored."""
+    if not refs:
+        raise InvalidArgumentError("An upload is completed with at least one part.")
+    if any(after.number <= before.number for before, after in pairwise(refs)):
+        raise InvalidPartOrderError
+    for ref in refs:
+        part = stored.get(ref.number)
+        if part is None or part.etag != ref.etag:
+            raise InvalidPartError
+        if not ref.checksums.items() <= part.checksums.items():
+            raise InvalidPartError
+    if any(stored[ref.number].size < MIN_PART_SIZE for ref in refs[:-1]):
+        raise EntityTooSmallError
+
+
+def check_create(options: CreateOptions | None) -> CreateOptions:
+    """Return the options, or none; raises for a length or a digest that is none."""
+    options = options or CreateOptions()
+    if options.content_length is not None and options.content_length < 0:
+        raise InvalidArgumentError("The content length must be 0 or more.")
+    if options.content_md5 is not None and len(options.content_md5) != 16:
+        raise InvalidDigestError
+    return options
+
+
+def check_target(
+    source: tuple[str, str], target: tuple[str, str], options: CopyOptions
+) -> None:
+    """Raise `InvalidArgumentError` for a copy onto itself that changes nothing."""
+    if source == target and options.directive != "REPLACE":
+        raise InvalidArgumentError("A copy onto itself must replace the metadata.")
+
+
+def check_copy_range(wanted: ByteRange | None, size: int) -> None:
+    """Raise `InvalidRangeError` for a range past the end, which copies do not cut."""
+    if wanted and wanted.first is not None and (wanted.last or 0) >= size:
+        raise InvalidRangeError(size=size)
 
 
 def resolve_range(wanted: ByteRange | None, size: int) -> tuple[int, int]:

@@ -12,13 +12,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ._calls import Calls
-from ._intake import CHUNK, check_version, frozen, now, take_in
+from ._intake import CHUNK, frozen, now, take_in
 from ._pages import Pager, encode
 from ._reader import PiecesReader
 from .errors import (
     ContainerExistsError,
     EntityTooLargeError,
-    InvalidArgumentError,
     NoSuchContainerError,
     NoSuchFileError,
     OptionsChangedError,
@@ -29,7 +28,10 @@ from .rules import (
     check_delete,
     check_key,
     check_read,
+    check_target,
+    check_version,
     check_write,
+    page_size,
     range_applies,
     resolve_range,
 )
@@ -272,7 +274,9 @@ class SimpleDriver(ABC):
                 max_keys,
             )
             await self._container(container)
-            infos = await self._fill(pager, container, min(max_keys + 1, _BATCH))
+            infos = await self._fill(
+                pager, container, min(page_size(max_keys) + 1, _BATCH)
+            )
             return FileListing(
                 files=[infos[entry] for entry, group in pager.entries if not group],
                 prefixes=[entry.decode() for entry, group in pager.entries if group],
@@ -356,10 +360,7 @@ class SimpleDriver(ABC):
             check_key(key)
             options = options or CopyOptions()
             replacing = options.directive == "REPLACE"
-            if (container, key) == (source_container, source_key) and not replacing:
-                raise InvalidArgumentError(
-                    "A copy onto itself must replace the metadata."
-                )
+            check_target((source_container, source_key), (container, key), options)
             there = await self._container(container)
             source = await self._file(
                 source_container, source_key, options.source_version_id

@@ -217,6 +217,17 @@ class CreatingContract(Contract):
             )
         assert await keys(driver, container) == []
 
+    async def test_a_length_that_is_none_is_refused(
+        self, driver: Driver, container: str
+    ) -> None:
+        body = Pieces(b"x")
+        with pytest.raises(InvalidArgumentError):
+            await driver.file_create(
+                container, "key", body, options=CreateOptions(content_length=-5)
+            )
+        assert body.asked == 0
+        assert await keys(driver, container) == []
+
     @pytest.mark.parametrize("announced", [0, 1, 9, 11, 10_000])
     async def test_a_body_of_another_length_changes_nothing(
         self, driver: Driver, container: str, announced: int

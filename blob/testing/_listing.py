@@ -195,6 +195,14 @@ class ListingContract(Contract):
         with pytest.raises(InvalidArgumentError):
             await driver.file_list(container, max_keys=-1)
 
+    async def test_more_keys_than_any_page_has_may_be_asked_for(
+        self, driver: Driver, container: str
+    ) -> None:
+        await _fill(driver, container, ("a", "b"))
+        for many in (2**31, 2**63, 2**70):
+            page = await driver.file_list(container, max_keys=many)
+            assert [file.key for file in page.files] == ["a", "b"]
+
     async def test_a_page_of_just_what_there_is_is_whole(
         self, driver: Driver, container: str
     ) -> None:

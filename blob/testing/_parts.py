@@ -193,6 +193,27 @@ class PartsContract(Contract):
             (n, n * 10_000) for n in range(1, 21)
         ]
 
+    async def test_pages_of_parts_that_cannot_be_are_refused_or_empty(
+        self, driver: Driver, container: str
+    ) -> None:
+        multi, upload = await begin(driver, container)
+        await put_part(multi, container, upload, 1, b"x")
+        for marker, size in ((0, -1), (0, -2), (-1, 1)):
+            with pytest.raises(InvalidArgumentError):
+                await multi.multipart_list_parts(
+                    container, "key", upload, marker=marker, max_parts=size
+                )
+        for many in (0, 2**63, 2**70):
+            page = await multi.multipart_list_parts(
+                container, "key", upload, max_parts=many
+            )
+            assert [part.number for part in page.parts] == ([1] if many else [])
+            assert not page.is_truncated
+            page = await multi.multipart_list_parts(
+                container, "key", upload, marker=many + 1
+            )
+            assert (list(page.parts), page.next_marker) == ([], None)
+
     async def test_parts_are_listed_page_by_page(
         self, driver: Driver, container: str
     ) -> None:

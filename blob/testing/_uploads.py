@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from ..errors import InvalidKeyError, NoSuchContainerError, NoSuchUploadError
+from ..errors import (
+    InvalidArgumentError,
+    InvalidKeyError,
+    NoSuchContainerError,
+    NoSuchUploadError,
+)
 from ..types import PartRef
 from ._creating import ALL_METADATA
 from ._keys import BAD_KEYS, ODD_KEYS
@@ -54,6 +59,19 @@ async def _pages(
 
 class UploadsContract(Contract):
     """Beginning, listing and aborting uploads."""
+
+    async def test_pages_of_uploads_that_cannot_be_are_refused_or_cut(
+        self, driver: Driver, container: str
+    ) -> None:
+        multi = multipart(driver)
+        await multi.multipart_create(container, "key")
+        for wrong in (-1, -2):
+            with pytest.raises(InvalidArgumentError):
+                await multi.multipart_list(container, max_uploads=wrong)
+        for many in (0, 2**63, 2**70):
+            page = await multi.multipart_list(container, max_uploads=many)
+            assert len(page.uploads) == (1 if many else 0)
+            assert not page.is_truncated
 
     async def test_an_upload_is_described_as_it_was_begun(
         self, driver: Driver, container: str

@@ -9,27 +9,51 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from blob.errors import (
+    EntityTooSmallError,
     InvalidArgumentError,
     InvalidContainerNameError,
+    InvalidDigestError,
     InvalidKeyError,
+    InvalidPartError,
+    InvalidPartOrderError,
     InvalidRangeError,
     NoSuchFileError,
+    NoSuchVersionError,
     NotModifiedError,
     PreconditionFailedError,
 )
 from blob.rules import (
     MAX_KEY_BYTES,
+    MAX_PAGE,
     check_container,
     check_copy,
+    check_copy_range,
+    check_create,
     check_delete,
     check_key,
+    check_part_number,
+    check_part_page,
+    check_parts,
     check_read,
+    check_target,
+    check_version,
     check_write,
     etag_matches,
+    page_size,
     range_applies,
     resolve_range,
 )
-from blob.types import ByteRange, Conditions, DeleteGuard, FileInfo, Metadata
+from blob.types import (
+    ByteRange,
+    Conditions,
+    CopyOptions,
+    CreateOptions,
+    DeleteGuard,
+    FileInfo,
+    Metadata,
+    Part,
+    PartRef,
+)
 
 MODIFIED = datetime(2026, 2, 3, 4, 5, 6, 789_000, tzinfo=UTC)
 SECOND = MODIFIED.replace(microsecond=0)
@@ -278,3 +302,88 @@ def test_a_container_name_is_taken_exactly_by_the_rules(name):
     else:
         with pytest.raises(InvalidContainerNameError):
             check_container(name)
+
+
+def test_only_the_null_version_can_be():
+    check_version(None)
+    check_version("null")
+    with pytest.raises(NoSuchVersionError):
+        check_version("1")
+
+
+def test_pages_are_cut_to_what_they_may_be():
+    assert [page_size(n) for n in (0, 1, MAX_PAGE, MAX_PAGE + 1, 2**70)] == [
+        *(0, 1, MAX_PAGE, MAX_PAGE, MAX_PAGE)
+    ]
+    assert check_part_page(0, 5) == (0, 5)
+    assert check_part_page(2**70, 2**70) == (10_000, MAX_PAGE)
+    for wrong in ((-1, 5), (0, -1)):
+        with pytest.raises(InvalidArgumentError):
+            check_part_page(*wrong)
+
+
+def test_part_numbers_go_from_1_to_10_000():
+    check_part_number(1)
+    check_part_number(10_000)
+    for wrong in (0, -1, 10_001):
+        with pytest.raises(InvalidArgumentError):
+            check_part_number(wrong)
+
+
+def test_a_copy_onto_itself_must_replace():
+    replace = CopyOptions(directive="REPLACE")
+    check_target(("a", "b"), ("a", "b"), replace)
+    check_target(("a", "b"), ("a", "c"), CopyOptions())
+    with pytest.raises(InvalidArgumentError):
+        check_target(("a", "b"), ("a", "b"), CopyOptions())
+
+
+def test_a_copied_range_is_not_cut():
+    for fine in (None, ByteRange(0, 9), ByteRange(3, None), ByteRange(None, 20)):
+        check_copy_range(fine, 10)
+    with pytest.raises(InvalidRangeError) as caught:
+        check_copy_range(ByteRange(0, 10), 10)
+    assert caught.value.size == 10
+
+
+def test_lengths_and_digests_that_are_none():
+    assert check_create(None) == CreateOptions()
+    check_create(CreateOptions(content_length=0, content_md5=bytes(16)))
+    with pytest.raises(InvalidArgumentError):
+        check_create(CreateOptions(content_length=-1))
+    with pytest.raises(InvalidDigestError):
+        check_create(CreateOptions(content_md5=b""))
+
+
+def _part(number, size=5 << 20, **sums):
+    return Part(number, size, f"etag-{number}", MODIFIED, sums)
+
+
+STORED = {1: _part(1, crc32="x"), 2: _part(2), 3: _part(3, 1), 4: _part(4, 1)}
+
+
+def _refs(*numbers, **sums):
+    return [PartRef(number, f"etag-{number}", sums) for number in numbers]
+
+
+@pytest.mark.parametrize("refs", [_refs(1, 2, 3), _refs(4), _refs(1, crc32="x")])
+def test_parts_that_make_a_file(refs):
+    check_parts(refs, STORED)
+
+
+@pytest.mark.parametrize(
+    ("refs", "error"),
+    [
+        ([], InvalidArgumentError),
+        (_refs(2, 1), InvalidPartOrderError),
+        (_refs(1, 1), InvalidPartOrderError),
+        (_refs(5), InvalidPartError),
+        ([PartRef(1, "other")], InvalidPartError),
+        (_refs(1, crc32="y"), InvalidPartError),
+        (_refs(2, crc32="x"), InvalidPartError),
+        (_refs(3, 4), EntityTooSmallError),
+    ],
+)
+def test_parts_that_make_none(refs, error):
+    with pytest.raises(error):
+        check_parts(refs, STORED)

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...driver import MIN_PART_SIZE
-from ...errors import (
-    EntityTooSmallError,
-    InvalidArgumentError,
-    InvalidPartError,
-    InvalidPartOrderError,
-)
-from ...rules import check_write
+from ...rules import check_parts, check_write
 from ._objects import NewFile, current_etag, show_file
 from ._records import dump_sizes, load_map, load_principal
 from ._uploads import drop_upload, find_upload
@@ -43,22 +35,16 @@ class _Stored(NamedTuple):
     content: int
     size: int
     etag: str
-
-
-def _check_order(parts: Sequence[PartRef]) -> None:
-    """Raise where no parts are named, or not in ascending order."""
-    if not parts:
-        raise InvalidArgumentError("An upload is completed from at least one part.")
-    if any(after.number <= before.number for before, after in pairwise(parts)):
-        raise InvalidPartOrderError
+    checksums: Checksums
 
 
 def complete_upload(txn: Transaction, wanted: Completion) -> FileInfo:
     """Make the file; the upload and the parts not named are gone after."""
     found = find_upload(txn.db, wanted.container, wanted.key, wanted.upload_id)
     upload, container = found[-2:]
-    _check_order(wanted.parts)
-    stored = _check_parts(txn, upload, wanted.parts)
+    there = _stored_parts(txn, upload)
+    check_parts(wanted.parts, there)
+    stored = [there[part.number] for part in wanted.parts]
     check_write(wanted.conditions, current_etag(txn, container, wanted.key))
     digests = b"".join(bytes.fromhex(part.etag) for part in stored)
     digest = hashlib.md5(digests, usedforsecurity=False).hexdigest()
@@ -82,26 +68,15 @@ def complete_upload(txn: Transaction, wanted: Completion) -> FileInfo:
     return show_file(txn, new, content)
 
 
-def _check_parts(
-    txn: Transaction, upload: int, parts: Sequence[PartRef]
-) -> list[_Stored]:
+def _stored_parts(txn: Transaction, upload: int) -> dict[int, _Stored]:
     rows = txn.db.execute(
         "SELECT number, content, size, etag, checksums FROM parts WHERE upload = ?",
         (upload,),
     )
-    known = {row[0]: row[1:] for row in rows}
-    stored = []
-    for part in parts:
-        row = known.get(part.number)
-        if row is None or row[2] != part.etag:
-            raise InvalidPartError
-        sums = load_map(row[3])
-        if any(sums.get(name) != value for name, value in part.checksums.items()):
-            raise InvalidPartError
-        stored.append(_Stored(*row[:3]))
-    if any(part.size < MIN_PART_SIZE for part in stored[:-1]):
-        raise EntityTooSmallError
-    return stored
+    return {
+        number: _Stored(content, size, etag, load_map(sums))
+        for number, content, size, etag, sums in rows
+    }
 
 
 def _join(txn: Transaction, stored: Sequence[_Stored], sizes: str) -> int:

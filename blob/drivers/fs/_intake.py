@@ -10,13 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from ..._intake import Collector
-from ...errors import (
-    BadDigestError,
-    IncompleteBodyError,
-    InvalidArgumentError,
-    InvalidDigestError,
-)
-from ...types import CreateOptions
+from ...errors import BadDigestError, IncompleteBodyError
 from ._records import Body
 
 if TYPE_CHECKING:
@@ -35,16 +29,6 @@ _COPIED = 16 * 1024 - 1
 _HASH_ON_LOOP = 64 * 1024
 
 
-def check_options(options: CreateOptions | None) -> CreateOptions:
-    """Return the options, or none; raises for a length or digest that is none."""
-    checked = options or CreateOptions()
-    if checked.content_length is not None and checked.content_length < 0:
-        raise InvalidArgumentError("The content length must be 0 or more.")
-    if checked.content_md5 is not None and len(checked.content_md5) != 16:
-        raise InvalidDigestError
-    return checked
-
-
 class Intake:
     """Receives one body; use it once.
 
@@ -54,7 +38,7 @@ class Intake:
 
     def __init__(
         self,
-        options: CreateOptions,
+        options: types.CreateOptions,
         label: Label,
         *,
         files: DataFiles,

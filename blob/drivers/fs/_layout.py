@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ...errors import CorruptDataError, DriverConfigError, StorageError
@@ -49,9 +49,11 @@ class Layout:
             ) from error
 
     def _make_directories(self) -> None:
-        missing = [self.root]
-        while not missing[-1].parent.exists():
-            missing.append(missing[-1].parent)
+        missing = []
+        path = self.root
+        while not path.exists():
+            missing.append(path)
+            path = path.parent
         for path in reversed(missing):
             make_directory(path, sync=True)
         make_directory(self.processes, sync=True)
@@ -125,11 +127,12 @@ class CommitLock:
 
 
 def make_directory(path: Path, *, sync: bool) -> None:
-    """Create a directory where it is missing, and make its name durable."""
-    try:
+    """Create a directory where it is missing, and make its name durable.
+
+    Also one that is there: whoever made it may have died before its name was.
+    """
+    with suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    except FileExistsError:
-        return
     if sync:
         sync_directory(path.parent)
 

@@ -11,7 +11,7 @@ from contextlib import closing
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias
 
-from ...errors import InvalidArgumentError
+from ..._pages import encode, group_of
 from ...types import FileListing, UploadListing
 from ._records import FILE_COLUMNS, UPLOAD_COLUMNS, load_file, load_upload
 from ._transaction import container_id
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     # the key is the first column.
     Scan: TypeAlias = Callable[[tuple[bytes, str]], sqlite3.Cursor]
 
-_MAX_PAGE = 10_000
 _END = b"\xff"
 
 _FILES = (
@@ -52,8 +51,8 @@ def list_files(
 ) -> FileListing:
     """List one page of keys after the marker."""
     found = container_id(db, container)
-    head, cut = _encode(prefix), _encode(delimiter)
-    start = _after(head, _encode(marker), cut)
+    head, cut = encode("prefix", prefix), encode("delimiter", delimiter)
+    start = _after(head, encode("marker", marker), cut)
 
     def scan(start: tuple[bytes, str]) -> sqlite3.Cursor:
         return db.execute(_FILES, (found, start[0], head + _END))
@@ -78,8 +77,8 @@ def list_uploads(
 ) -> UploadListing:
     """List one page of uploads after the markers."""
     found = container_id(db, container)
-    head, cut = _encode(prefix), _encode(delimiter)
-    marker = _encode(key_marker)
+    head, cut = encode("prefix", prefix), encode("delimiter", delimiter)
+    marker = encode("marker", key_marker)
     start = (_after(head, marker, cut), "")
     if upload_id_marker and start[0] == marker + b"\0":
         start = (marker, upload_id_marker)
@@ -123,28 +122,14 @@ def _file(db: sqlite3.Connection, container: str, row: Row) -> FileInfo:
     return load_file(container, row, sizes[0])
 
 
-def _encode(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        raise InvalidArgumentError("Not Unicode text.") from error
-
-
 def _after(prefix: bytes, marker: bytes, delimiter: bytes) -> bytes:
     """Return where a page after the marker begins."""
     if marker < prefix:
         return prefix
-    group = _group(marker, prefix, delimiter)
+    grouped = marker.startswith(prefix)
+    group = group_of(marker, prefix, delimiter) if grouped else None
     # Inside a group that was told already (it is not greater than the marker).
     return marker + b"\0" if group is None else group + _END
-
-
-def _group(key: bytes, prefix: bytes, delimiter: bytes) -> bytes | None:
-    """Return the common prefix that the key is rolled up into, if any."""
-    if not delimiter or not key.startswith(prefix):
-        return None
-    at = key.find(delimiter, len(prefix))
-    return None if at < 0 else key[: at + len(delimiter)]
 
 
 def _entries(
@@ -156,7 +141,7 @@ def _entries(
         group = None
         with closing(scan(start)) as rows:
             for row in rows:
-                group = _group(row[0], prefix, delimiter)
+                group = group_of(row[0], prefix, delimiter)
                 if group is not None:
                     break
                 yield row
@@ -169,9 +154,6 @@ def _page(
     scan: Scan, start: tuple[bytes, str], prefix: bytes, delimiter: bytes, limit: int
 ) -> tuple[list[Row], list[bytes], bool, Row | bytes | None]:
     """Return rows, prefixes, whether there are more, and the last of this page."""
-    if limit < 0:
-        raise InvalidArgumentError("The size of a page must be 0 or more.")
-    limit = min(limit, _MAX_PAGE)
     if limit == 0:
         return [], [], False, None
     with closing(_entries(scan, start, prefix, delimiter)) as entries:

@@ -5,18 +5,24 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
-from ...driver import MAX_PARTS
-from ...errors import InvalidArgumentError, InvalidRangeError
-from ...rules import check_copy, check_key
+from ...rules import (
+    check_copy,
+    check_copy_range,
+    check_create,
+    check_key,
+    check_part_number,
+    check_part_page,
+    check_version,
+    page_size,
+)
 from ...types import CopyOptions
 from . import _uploads
 from ._account import Arrival
 from ._complete import Completion, complete_upload
 from ._footer import Label
-from ._intake import Intake, check_options
+from ._intake import Intake
 from ._lifecycle import StoreOwner
 from ._listing import list_uploads
-from ._objects import check_version
 from ._reader import Request, Source, open_file
 from ._records import dump_metadata, load_upload
 
@@ -80,7 +86,7 @@ class MultipartCalls(StoreOwner):
         """Store or replace a part; a cancelled call has done so or it has not."""
         with self._calls:
             return await self._put_part(
-                container, key, upload_id, number, body, check_options(options)
+                container, key, upload_id, number, body, check_create(options)
             )
 
     async def multipart_copy_part(
@@ -102,8 +108,7 @@ class MultipartCalls(StoreOwner):
 
         def check(info: FileInfo) -> bool:
             check_copy(conditions, info)
-            if range and range.first is not None and (range.last or 0) >= info.size:
-                raise InvalidRangeError(size=info.size)
+            check_copy_range(range, info.size)
             return True
 
         with self._calls:
@@ -119,7 +124,7 @@ class MultipartCalls(StoreOwner):
             source = Source(opened.body, self._threads)
             try:
                 return await self._put_part(
-                    container, key, upload_id, number, source, check_options(None)
+                    container, key, upload_id, number, source, check_create(None)
                 )
             finally:
                 await source.aclose()
@@ -134,10 +139,7 @@ class MultipartCalls(StoreOwner):
         options: CreateOptions,
     ) -> Part:
         raw = check_key(key)
-        if not 1 <= number <= MAX_PARTS:
-            raise InvalidArgumentError(
-                f"A part number must be between 1 and {MAX_PARTS}."
-            )
+        check_part_number(number)
         store = await self._opened()
         upload, container_id, replaced = await store.reader.read(
             lambda snapshot: _uploads.check_part_room(
@@ -176,10 +178,11 @@ class MultipartCalls(StoreOwner):
         """List one page of the parts after number `marker`."""
         with self._calls:
             raw = check_key(key)
+            after, size = check_part_page(marker, max_parts)
             store = await self._opened()
             return await store.reader.read(
                 lambda snapshot: _uploads.list_parts(
-                    snapshot.db, container, raw, upload_id, marker, max_parts
+                    snapshot.db, container, raw, upload_id, after, size
                 )
             )
 
@@ -241,6 +244,7 @@ class MultipartCalls(StoreOwner):
     ) -> UploadListing:
         """List one page of unfinished uploads, by key, then by initiation."""
         with self._calls:
+            size = page_size(max_uploads)
             store = await self._opened()
             return await store.reader.read(
                 lambda snapshot: list_uploads(
@@ -250,6 +254,6 @@ class MultipartCalls(StoreOwner):
                     delimiter=delimiter,
                     key_marker=key_marker,
                     upload_id_marker=upload_id_marker,
-                    max_uploads=max_uploads,
+                    max_uploads=size,
                 )
             )

@@ -10,10 +10,9 @@ from ...errors import (
     CorruptDataError,
     NoSuchContainerError,
     NoSuchFileError,
-    NoSuchVersionError,
 )
-from ...rules import check_copy, check_delete, check_key, check_write
-from ...types import NULL_VERSION, DeleteResult
+from ...rules import check_copy, check_delete, check_key, check_version, check_write
+from ...types import DeleteResult
 from ._records import (
     FILE_COLUMNS,
     Piece,
@@ -60,12 +59,6 @@ class NewFile:
     checksums: Checksums
     checksum_type: str = "FULL_OBJECT"
     parts: str | None = None
-
-
-def check_version(version_id: str | None) -> None:
-    """Raise `NoSuchVersionError` for a version that this store cannot have."""
-    if version_id is not None and version_id != NULL_VERSION:
-        raise NoSuchVersionError
 
 
 def check_room(

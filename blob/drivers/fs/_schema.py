@@ -1,7 +1,8 @@
 """The tables of the index, and how a connection to it is set up.
 
 - `objects` holds current versions only and nothing long, so that listing stays flat;
-  its order (container, key as UTF-8 bytes, compared by memcmp) is the listing's.
+  its order (container, key as UTF-8 bytes, compared by memcmp) is the listing's. `seq`
+  is the change that wrote the row: nothing reads it before there are versions.
 - `contents` are bodies: `refs` counts the objects and parts that show them. A small
   body is inline in `body`, any other is made of `pieces`, in order: data files, or
   small bodies of parts. `parts` tells the part sizes of a completed upload.

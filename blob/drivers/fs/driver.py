@@ -5,13 +5,21 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ...errors import InvalidArgumentError
-from ...rules import check_container, check_key, check_read, range_applies
+from ...rules import (
+    check_container,
+    check_create,
+    check_key,
+    check_read,
+    check_target,
+    check_version,
+    page_size,
+    range_applies,
+)
 from ...types import CopyOptions, Metadata
 from . import _containers, _objects
 from ._account import Arrival
 from ._footer import Label
-from ._intake import Intake, check_options
+from ._intake import Intake
 from ._listing import list_files
 from ._multipart import MultipartCalls
 from ._options import parse_options
@@ -161,6 +169,7 @@ class FsDriver(MultipartCalls):
     ) -> FileListing:
         """List one page of keys, as of one moment; at most 10,000 entries."""
         with self._calls:
+            size = page_size(max_keys)
             store = await self._opened()
             return await store.reader.read(
                 lambda snapshot: list_files(
@@ -169,7 +178,7 @@ class FsDriver(MultipartCalls):
                     prefix=prefix,
                     marker=marker,
                     delimiter=delimiter,
-                    max_keys=max_keys,
+                    max_keys=size,
                 )
             )
 
@@ -187,7 +196,7 @@ class FsDriver(MultipartCalls):
         """Open a file, or a range of it, or only its head."""
 
         def check(info: FileInfo) -> bool:
-            _objects.check_version(version_id)
+            check_version(version_id)
             check_read(conditions, info)
             return range_applies(conditions, info)
 
@@ -212,7 +221,7 @@ class FsDriver(MultipartCalls):
         """Create or replace a file from a stream, all or nothing."""
         with self._calls:
             raw = check_key(key)
-            checked = check_options(options)
+            checked = check_create(options)
             text = dump_metadata(metadata)
             store = await self._opened()
             container_id, replaced = await store.reader.read(
@@ -264,11 +273,8 @@ class FsDriver(MultipartCalls):
             source = (source_container, check_key(source_key))
             target = (container, check_key(key))
             options = options or CopyOptions()
-            _objects.check_version(options.source_version_id)
-            if source == target and options.directive == "COPY":
-                raise InvalidArgumentError(
-                    "A copy onto itself must replace the metadata."
-                )
+            check_version(options.source_version_id)
+            check_target((source_container, source_key), (container, key), options)
             store = await self._opened()
             return await store.writer.submit(
                 partial(
@@ -293,7 +299,7 @@ class FsDriver(MultipartCalls):
         """Delete a file; without a guard a missing one is no error."""
         with self._calls:
             raw = check_key(key)
-            _objects.check_version(version_id)
+            check_version(version_id)
             store = await self._opened()
             await store.writer.submit(
                 lambda txn: _objects.delete_file(txn, container, raw, guard)

@@ -7,15 +7,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..._calls import Calls
-from ..._intake import check_version, frozen, now, take_in
+from ..._intake import frozen, now, take_in
 from ..._pages import Pager, encode
 from ..._reader import PiecesReader
-from ...errors import BlobError, DriverConfigError, InvalidArgumentError
+from ...errors import BlobError, DriverConfigError
 from ...rules import (
     check_container,
     check_copy,
     check_key,
     check_read,
+    check_target,
+    check_version,
     range_applies,
     resolve_range,
 )
@@ -289,10 +291,7 @@ class MemoryDriver(MultipartUploads):
             check_key(key)
             options = options or CopyOptions()
             replacing = options.directive == "REPLACE"
-            if (container, key) == (source_container, source_key) and not replacing:
-                raise InvalidArgumentError(
-                    "A copy onto itself must replace the metadata."
-                )
+            check_target((source_container, source_key), (container, key), options)
             there = self._store.container(container)
             source = self._store.file(
                 source_container, source_key, options.source_version_id

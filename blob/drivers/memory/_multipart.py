@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from itertools import chain, count, pairwise
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 from ..._intake import frozen, md5_of, now, take_in
 from ..._pages import encode, group_of
-from ...driver import MAX_PARTS, MIN_PART_SIZE
-from ...errors import (
-    EntityTooSmallError,
-    InvalidArgumentError,
-    InvalidPartError,
-    InvalidPartOrderError,
-    InvalidRangeError,
+from ...rules import (
+    check_copy,
+    check_copy_range,
+    check_key,
+    check_part_number,
+    check_part_page,
+    check_parts,
+    page_size,
+    resolve_range,
 )
-from ...rules import check_copy, check_key, resolve_range
 from ...types import (
     CopyOptions,
     FileInfo,
@@ -131,8 +132,7 @@ class MultipartUploads:
             )
             check_copy(options.source_conditions, source.info)
             size = source.info.size
-            if range and range.first is not None and (range.last or 0) >= size:
-                raise InvalidRangeError(size=size)
+            check_copy_range(range, size)
             start, stop = resolve_range(range, size)
             data = source.data
             if stop - start < size:
@@ -145,10 +145,7 @@ class MultipartUploads:
     def _begin_part(
         self, container: str, key: str, upload_id: str, number: int
     ) -> PendingUpload:
-        if not 1 <= number <= MAX_PARTS:
-            raise InvalidArgumentError(
-                f"A part number must be between 1 and {MAX_PARTS}."
-            )
+        check_part_number(number)
         return self._store.upload(container, key, upload_id)
 
     async def multipart_list_parts(
@@ -164,8 +161,9 @@ class MultipartUploads:
         """List one page of the parts after number `marker`."""
         with self._calls:
             pending = self._store.upload(container, key, upload_id)
+            marker, size = check_part_page(marker, max_parts)
             numbers = sorted(n for n in pending.parts if n > marker)
-            page = numbers[: max(0, max_parts)]
+            page = numbers[:size]
             truncated = bool(page) and len(page) < len(numbers)
             return PartListing(
                 upload=pending.upload,
@@ -189,7 +187,8 @@ class MultipartUploads:
         """Make the file of the parts named, in one step and without moving bytes."""
         with self._calls:
             pending = self._store.upload(container, key, upload_id)
-            chosen = _choose(pending, parts)
+            check_parts(parts, {n: part for n, (part, _) in pending.parts.items()})
+            chosen = [pending.parts[ref.number] for ref in parts]
             digests = b"".join(bytes.fromhex(part.etag) for part, _ in chosen)
             etag = hashlib.md5(digests, usedforsecurity=False).hexdigest()
             data = Data.of(tuple(chain.from_iterable(d.chunks for _, d in chosen)))
@@ -239,7 +238,7 @@ class MultipartUploads:
                 encode("delimiter", delimiter),
                 (encode("marker", key_marker), upload_id_marker),
             )
-            page = entries[: max(0, max_uploads)]
+            page = entries[: page_size(max_uploads)]
             truncated = bool(page) and len(page) < len(entries)
             last = page[-1] if truncated else None
             return UploadListing(
@@ -271,23 +270,3 @@ def _roll_up(
         elif key > marker or (key == marker and id_marker and upload_id > id_marker):
             entries.append(upload)
     return entries
-
-
-def _choose(pending: PendingUpload, refs: Sequence[PartRef]) -> list[tuple[Part, Data]]:
-    """Return the parts named, or raise why they make no file."""
-    if not refs:
-        raise InvalidArgumentError("An upload is completed with at least one part.")
-    numbers = [ref.number for ref in refs]
-    if any(a >= b for a, b in pairwise(numbers)):
-        raise InvalidPartOrderError
-    chosen = []
-    for ref in refs:
-        found = pending.parts.get(ref.number)
-        if found is None or found[0].etag != ref.etag:
-            raise InvalidPartError
-        if not ref.checksums.items() <= found[0].checksums.items():
-            raise InvalidPartError
-        chosen.append(found)
-    if any(part.size < MIN_PART_SIZE for part, _ in chosen[:-1]):
-        raise EntityTooSmallError
-    return chosen

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from ..._intake import check_version, now
+from ..._intake import now
 from ...errors import (
     ContainerExistsError,
     ContainerNotEmptyError,
@@ -21,7 +21,7 @@ from ...errors import (
     OptionsChangedError,
     UsageExceededError,
 )
-from ...rules import check_delete, check_write
+from ...rules import check_delete, check_version, check_write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
