@@ -11,6 +11,7 @@ import contextlib
 import queue
 import sqlite3
 import threading
+import time
 from concurrent.futures import Future as ThreadFuture
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -44,8 +45,10 @@ _GROUP = 256
 # Look at the log after about 8 MiB of changes; at 16 MiB it has to begin anew.
 _CHECKPOINT_PAGES = 2000
 _RESTART_PAGES = 2 * _CHECKPOINT_PAGES
-# Readers are short; one that is not (its process was stopped) may not stall writers.
+# Readers are short; one that is not (its process was stopped) may not stall writers
+# for longer than the first, nor more often than the second.
 _RESTART_SECONDS = 1.0
+_PAUSE_SECONDS = 10.0
 _PAGE = 4096
 # A change touches about so many pages (its tables' leaves and indexes) beside bodies.
 _PAGES_PER_CHANGE = 4
@@ -96,6 +99,7 @@ class IndexWriter:
         self._logger = logger
         self._queue: queue.SimpleQueue[_Change | None] = queue.SimpleQueue()
         self._pages = 0
+        self._restart_at = 0.0
         self._thread = threading.Thread(
             target=self._run, name="blob-fs-writer", daemon=True
         )
@@ -299,8 +303,10 @@ class IndexWriter:
         try:
             with self._lock.held():
                 _, pages, _ = self._move_log("PASSIVE")
-                if pages > _RESTART_PAGES:
-                    self._move_log("RESTART")
+                if pages > _RESTART_PAGES and time.monotonic() >= self._restart_at:
+                    busy, _, _ = self._move_log("RESTART")
+                    if busy:
+                        self._restart_at = time.monotonic() + _PAUSE_SECONDS
         except Exception as error:  # noqa: BLE001 - the next one tries again
             self._logger.warning("fs: checkpoint failed, will retry: %s", error)
 

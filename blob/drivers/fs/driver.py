@@ -57,7 +57,9 @@ def create(options: Mapping[str, object], logger: logging.Logger) -> FsDriver:
     file's name may be lost, and reading it then raises `CorruptDataError`) or `none`
     (it survives the death of the process only). `quota` (bytes) and `obj_limit`
     (files) bound the whole store. Bodies of up to `inline_limit` bytes live in the
-    index. Several processes may open one root at a time.
+    index. Several processes may open one root at a time. What grows the store raises
+    `StorageFullError` while less than 32 MiB (an eighth of a smaller file system) is
+    free, so that there is always room to delete.
     """
     return FsDriver(parse_options(options), logger)
 

@@ -302,3 +302,21 @@ async def test_whoever_is_cancelled_waits_for_its_thread() -> None:
     await asyncio.wait([task])
     assert task.cancelled()
     threads.shutdown()
+
+
+async def test_a_body_is_refused_while_it_arrives_at_a_disk_that_is_nearly_full(
+    driver, data_files
+) -> None:
+    driver._store.room.floor = 1 << 60  # more than any disk has
+    sent = 0
+
+    async def endless():
+        nonlocal sent
+        while True:
+            sent += 1 << 20
+            yield bytes(1 << 20)
+
+    with pytest.raises(StorageFullError):
+        await driver.file_create("box", "key", endless())
+    assert sent <= 3 << 20
+    assert data_files() == set()

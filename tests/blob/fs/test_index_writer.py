@@ -462,8 +462,18 @@ async def test_a_reader_that_was_stopped_does_not_stall_writers(
         with closing(sqlite3.connect(root / "index.db", isolation_level=None)) as db:
             db.execute("BEGIN")
             db.execute("SELECT seq FROM state").fetchone()
+            writer, moves = driver._store.writer, []
+            move_log = writer._move_log
+
+            def watched(mode: str):
+                moves.append((mode, move_log(mode)[0]))
+                return (moves[-1][1], 1000, 0)
+
+            monkeypatch.setattr(writer, "_move_log", watched)
             async with asyncio.timeout(9):  # SQLite's own patience is 10 seconds
                 await write_much(driver, body, 100)
+            assert moves.count(("RESTART", 1)) == 1  # and then a pause
+            assert moves.count(("PASSIVE", 0)) > 1
         busy = driver._store.writer.submit(
             lambda txn: txn.db.execute("PRAGMA busy_timeout").fetchone()
         )
