@@ -3,14 +3,16 @@
 Read in this order: `errors`, `events` (what a pipe tells), `target` (the Protocol of a
 store, and what goes in and out); what a pipe is made of: `_backoff`, `_sizes` and
 `_chunker` (cutting writes into parts), `_buffer` (the memory account), `_subscribers`,
-`_uploader` (parts in flight, retries, finishing, removing); `pipe` (CloudPipe itself);
-then `_integrity` (digests), `s3wire` and `s3stream` (one S3 request) and `targets`.
+`_uploader` (parts in flight, retries, finishing, removing), `_intake` (the producer's
+side); `pipe` (CloudPipe itself); then `_integrity` (digests), `s3wire` and `s3stream`
+(one S3 request) and `targets`.
 """
 
 from ._backoff import Backoff
 from .errors import (
     AbortFailedError,
     AccessDeniedError,
+    CertificateError,
     ClosedError,
     CloudPipeError,
     ConfigError,
@@ -56,6 +58,7 @@ __all__ = (
     "AccessDeniedError",
     "Backoff",
     "Body",
+    "CertificateError",
     "ClosedError",
     "CloudPipe",
     "CloudPipeError",

@@ -47,13 +47,21 @@ class Buffer:
         """Bytes that can be taken now."""
         return max(0, self.limit - self.held)
 
+    @property
+    def surely_free(self) -> int:
+        """Bytes that have a place as soon as no part is out: all but one part's."""
+        return self.limit - self._chunker.part_size
+
     def takes_now(self, size: int) -> bool:
         """Tell whether a write of `size` bytes can be taken as a whole.
 
-        One that is larger than a part is taken also when no part is out: it would have
-        to wait for ever otherwise.
+        One that is too large for that for ever is taken when no part is out.
         """
-        return size <= self.free or (size > self._chunker.part_size and not self._out)
+        return size <= self.free or (size > self.surely_free and not self._out)
+
+    def size_of(self, number: int) -> int:
+        """Return the planned size of part `number`."""
+        return self._chunker.size_of(number)
 
     def check(self, size: int) -> None:
         """Raise TooLargeError when `size` more bytes have no place in 10,000 parts."""
@@ -62,11 +70,12 @@ class Buffer:
     def add(self, data: Chunk) -> bool:
         """Take all of `data`, never to change if it is bytes; True: parts are ready.
 
-        What is larger than all the memory is kept as the one object it is.
+        Bytes larger than what is free are kept as the one object they are.
         """
         pin = isinstance(data, bytes) and len(data) > self.free
+        done = self._chunker.feed(data, pin=pin)
         self.taken += len(data)
-        return self._push(self._chunker.feed(data, pin=pin))
+        return self._push(done)
 
     def end(self) -> None:
         """Cut the last part."""

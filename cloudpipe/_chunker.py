@@ -72,14 +72,19 @@ class Chunker:
             number += 1
             free = self._sizes.size(number)
 
+    def size_of(self, number: int) -> int:
+        """Return the planned size of part `number`."""
+        return self._sizes.size(number)
+
     def feed(self, data: Chunk, *, pin: bool = False) -> list[CutPart]:
-        """Take all of `data`; return the parts it completed.
+        """Take all of `data`; return the parts it completed. Too large: takes nothing.
 
         A memoryview is copied, for what it shows may change. With `pin`, `data` must
         never change, and pieces of it are kept as views that keep the whole alive.
         """
         if self._closed:
             raise ClosedError("the stream has ended")
+        self.check(len(data))
         done: list[CutPart] = []
         start = 0
         while start < len(data):

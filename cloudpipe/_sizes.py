@@ -14,9 +14,14 @@ MIN_PART = 5 << 20
 MAX_PART = 5 << 30
 MAX_PARTS = 10_000
 GROW_FROM = 5_000
-# Doubling every 450 parts from part 5,001 on takes even parts that begin at 5 MiB past
-# 5 TiB, and reaches no part size sooner than that needs.
-DOUBLE_EVERY = 450
+# A stream of the expected size takes no more numbers than these: what is left is enough
+# to grow in, to the largest object, when more comes than was expected.
+PLANNED_PARTS = 8_500
+LARGEST_OBJECT = 5 << 40
+# Parts between two doublings. The first takes even parts that begin at 5 MiB past
+# 5 TiB, and reaches no part size sooner than that needs; the others do it in the fewer
+# numbers that a plan has left.
+DOUBLE_EVERY = (450, 225, 112, 56, 28)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class PartSizes:
 
     first: int
     grow_from: int | None = GROW_FROM
+    double_every: int = DOUBLE_EVERY[0]
 
     @classmethod
     def plan(
@@ -33,7 +39,7 @@ class PartSizes:
         """Plan for a stream: `chunk_size` raised to what the limits and length ask.
 
         With `expected_size` the parts are equal for as long as the stream is no longer
-        than that; with `equal_parts` for ever.
+        than that, and grow after it; with `equal_parts` they are equal for ever.
         """
         if chunk_size < 1:
             raise ConfigError("max_chunk_size must be positive")
@@ -42,11 +48,29 @@ class PartSizes:
         if expected_size is not None:
             if expected_size < 0:
                 raise ConfigError("expected_size must not be negative")
-            size = max(size, -(-expected_size // MAX_PARTS))
+            planned = min(MAX_PART, -(-expected_size // PLANNED_PARTS))
+            size = max(size, planned, -(-expected_size // MAX_PARTS))
             grow_from = max(GROW_FROM, -(-expected_size // size))
         if size > MAX_PART:
             raise ConfigError(f"parts of {size} bytes: S3 takes at most {MAX_PART}")
-        return cls(size, None if equal_parts else grow_from)
+        if equal_parts:
+            return cls(size, None)
+        plans = (cls(size, grow_from, every) for every in DOUBLE_EVERY)
+        return next(
+            (each for each in plans if each.capacity >= LARGEST_OBJECT),
+            cls(size, grow_from, DOUBLE_EVERY[-1]),
+        )
+
+    @property
+    def capacity(self) -> int:
+        """The bytes of the longest stream there are numbers for."""
+        number = self.grow_from or MAX_PARTS
+        total = number * self.first
+        while number < MAX_PARTS:
+            count = min(self.double_every, MAX_PARTS - number)
+            total += count * self.size(number + 1)
+            number += count
+        return total
 
     def size(self, number: int) -> int:
         """Return the size of part `number`, from 1; TooLargeError past the limit."""
@@ -57,5 +81,5 @@ class PartSizes:
             )
         if self.grow_from is None or number <= self.grow_from:
             return self.first
-        doublings = 1 + (number - self.grow_from - 1) // DOUBLE_EVERY
+        doublings = 1 + (number - self.grow_from - 1) // self.double_every
         return min(MAX_PART, self.first << doublings)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from contextlib import aclosing
+import traceback
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +22,16 @@ from .errors import (
     TargetError,
 )
 from .events import Event, PartDone, PartRetried, PartStarted
-from .target import Body, ObjectInfo, Part, Target, Upload, UploadOptions, UploadResult
+from .target import (
+    Body,
+    ObjectInfo,
+    Part,
+    Span,
+    Target,
+    Upload,
+    UploadOptions,
+    UploadResult,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
@@ -63,6 +73,8 @@ class Uploader:
         self._parts: dict[int, Part] = {}
         self._beginning: asyncio.Task[Upload] | None = None
         self._upload: Upload | None = None
+        self._lost: list[Span] = []  # when a begin ran whose answer never came
+        self._deadline: float | None = None
         self._in_doubt = False
 
     @property
@@ -90,22 +102,26 @@ class Uploader:
                 raise errors.exceptions[0] from errors.exceptions[0].__cause__
         return await self._complete()
 
-    async def clean_up(self) -> None:
-        """Remove what is left at the store, again until ListParts says it is gone.
+    async def clean_up(self) -> str:
+        """Remove what is left at the store; return what may be left all the same.
 
-        S3, AbortMultipartUpload: parts in flight may still arrive after an abort.
-        Bounded by the policy's `abort_timeout`; raises AbortFailedError after it.
+        S3, AbortMultipartUpload: parts in flight may still arrive after an abort, so
+        it is sent again until ListParts says that the upload is gone. Bounded by the
+        policy's `abort_timeout` from the first call on; raises AbortFailedError after
+        it. Retries are not told: this may come after `Error`.
         """
+        budget = self._policy.abort_timeout
+        now = asyncio.get_running_loop().time()
+        self._deadline = self._deadline or now + budget
         try:
-            async with asyncio.timeout(self._policy.abort_timeout):
-                await self._await_beginning()
-                attempt = 0
-                while self._upload is not None:
-                    await self._remove(self._upload)
-                    if self._upload is not None:
-                        attempt += 1
-                        await asyncio.sleep(self._delay(attempt))
-                await self._abort_lost()
+            async with asyncio.timeout_at(self._deadline):
+                await self._settle_beginning(budget / 2)
+                await self._look_for_lost()
+                if upload := self._upload:
+                    await self._quietly(
+                        "AbortMultipartUpload", lambda: self._remove(upload)
+                    )
+                return await self._remove_all_lost()
         except (TimeoutError, CloudPipeError) as exc:
             await self.stop_beginning()
             raise AbortFailedError(
@@ -148,7 +164,14 @@ class Uploader:
         self._upload = await self._retried("CreateMultipartUpload", 0, begin)
 
     async def _begin_once(self) -> Upload:
-        return await self._target.begin(self._key, self._options)
+        now = asyncio.get_running_loop().time
+        since = now()
+        try:
+            return await self._target.begin(self._key, self._options)
+        except (CloudPipeError, asyncio.CancelledError) as exc:
+            if getattr(exc, "ambiguous", True):
+                self._lost.append((since, now()))
+            raise
 
     async def _start(
         self, group: asyncio.TaskGroup, slots: asyncio.Semaphore, part: CutPart
@@ -173,6 +196,7 @@ class Uploader:
     async def _complete(self) -> UploadResult:
         upload = self._begun()
         parts = [self._parts[number] for number in sorted(self._parts)]
+        await self._look_for_lost()
         self._in_doubt = False
 
         async def complete() -> UploadResult:
@@ -184,6 +208,8 @@ class Uploader:
             self._forget()  # wrong as it is
             raise
         except CloudPipeError as exc:
+            # Also when it was sent once: whoever stands between may have sent it twice.
+            self._in_doubt |= isinstance(exc, NoSuchUploadError)
             result = await self._look(exc, parts)
         self._forget()
         return result
@@ -212,6 +238,7 @@ class Uploader:
                         exc.add_note(f"{operation} was sent {attempt} times")
                     raise
                 delay = self._delay(attempt)
+                without_frames(exc)
                 self._tell(PartRetried(number, operation, attempt, delay, exc))
             await asyncio.sleep(delay)
 
@@ -235,9 +262,11 @@ class Uploader:
             async with asyncio.timeout(self._policy.abort_timeout):
                 found = await self._find(content)
         except (TimeoutError, CloudPipeError) as exc:
+            why = str(exc) or "out of time"
+            if not isinstance(exc, OutcomeUnknownError):
+                why = f"looking failed too: {why}"
             raise OutcomeUnknownError(
-                f"{self._key!r} may or may not have been stored: {error};"
-                f" looking failed too: {exc}"
+                f"{self._key!r} may or may not have been stored: {error}; {why}"
             ) from error
         if found is None:
             raise error
@@ -281,43 +310,73 @@ class Uploader:
 
     # -- removing --------------------------------------------------------------------
 
-    async def _await_beginning(self) -> None:
+    async def _settle_beginning(self, seconds: float) -> None:
+        """Wait for the id of an upload being begun; without one, count it lost."""
         beginning = self._beginning
         if beginning is None:
             return
-        await asyncio.wait({beginning})
+        await asyncio.wait({beginning}, timeout=seconds)
+        await self.stop_beginning()
         if self._upload is None and not (
             beginning.cancelled() or beginning.exception()
         ):
             self._upload = beginning.result()
 
-    async def _remove(self, upload: Upload) -> None:
-        """Abort once and look; forgets the upload when it is gone."""
-        try:
-            await guarded("AbortMultipartUpload", lambda: self._target.abort(upload))
-        except NoSuchUploadError:
-            self._forget()
-            return
-        except CloudPipeError as exc:
-            if not exc.retryable:
-                raise
-            return
-        try:
-            await guarded("ListParts", lambda: self._target.list_parts(upload))
-        except CloudPipeError as exc:
-            # Gone; or listing is not allowed here: then the abort's word must do.
-            if not exc.retryable:
-                self._forget()
+    async def _quietly(
+        self, operation: str, call: Callable[[], Awaitable[bool]]
+    ) -> None:
+        """Call until it says True, again after what passes; the caller bounds it."""
+        attempt = 0
+        while True:
+            try:
+                if await guarded(operation, call):
+                    return
+            except CloudPipeError as exc:
+                if not exc.retryable:
+                    raise
+            attempt += 1
+            await asyncio.sleep(self._delay(attempt))
 
-    async def _abort_lost(self) -> None:
-        async def abort_lost() -> None:
-            await self._target.abort_lost(self._key)
+    async def _remove(self, upload: Upload) -> bool:
+        """Abort once and look; True, and the upload forgotten, when it is gone."""
+        with suppress(NoSuchUploadError):
+            await self._target.abort(upload)
+            try:
+                await self._target.list_parts(upload)
+            except CloudPipeError as exc:
+                # Gone; or listing is not allowed here: then the abort's word must do.
+                if exc.retryable:
+                    raise
+            else:
+                return False
+        self._forget()
+        return True
 
+    async def _remove_lost(self) -> bool:
+        if self._lost and await self._target.abort_lost(
+            self._key, self._options, tuple(self._lost)
+        ):
+            self._lost.clear()
+        return not self._lost
+
+    async def _look_for_lost(self) -> None:
+        """Try once while an upload of ours is there: it shows what ours look like."""
+        if self._lost and self._upload is not None:
+            with suppress(TimeoutError, CloudPipeError):
+                async with asyncio.timeout(self._policy.abort_timeout / 4):
+                    await guarded("ListMultipartUploads", self._remove_lost)
+
+    async def _remove_all_lost(self) -> str:
         try:
-            await self._retried("ListMultipartUploads", 0, abort_lost)
+            await self._quietly("ListMultipartUploads", self._remove_lost)
         except CloudPipeError as exc:
-            if exc.retryable:
-                raise
+            # Not allowed to list, or nothing tells which one it is: removing another's
+            # would be worse than leaving ours.
+            return (
+                f"an upload of {self._key!r} may be left, for an answer to"
+                f" CreateMultipartUpload was lost: {exc}"
+            )
+        return ""
 
 
 async def guarded(operation: str, call: Callable[[], Awaitable[T]]) -> T:
@@ -327,4 +386,22 @@ async def guarded(operation: str, call: Callable[[], Awaitable[T]]) -> T:
     except CloudPipeError:
         raise
     except Exception as exc:
-        raise TargetError(f"{operation}: {exc!r}", operation=operation) from exc
+        error = TargetError(f"{operation}: {exc!r}", operation=operation)
+        for line in traceback.format_tb(exc.__traceback__, limit=-3):
+            error.add_note(line.rstrip())  # the frames themselves will be let go
+        raise error from exc
+
+
+def without_frames(error: BaseException) -> None:
+    """Take the tracebacks off an error that will be kept: their frames hold bodies."""
+    todo: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while todo:
+        each = todo.pop()
+        if each is None or id(each) in seen:
+            continue
+        seen.add(id(each))
+        each.__traceback__ = None
+        todo += (each.__cause__, each.__context__)
+        if isinstance(each, BaseExceptionGroup):
+            todo += each.exceptions

@@ -6,7 +6,7 @@ been applied although it failed.
 CloudPipeError
 ├── ConfigError (ValueError)              options that make no sense
 ├── ClosedError                           used before its block, or after the end
-├── TooLargeError                         the stream needs more than 10,000 parts
+├── TooLargeError                         more than 10,000 parts, or than the memory
 ├── AbortFailedError                      the upload is still at the store
 ├── OutcomeUnknownError                   sent, no answer, and looking did not tell
 ├── IntegrityError                        retryable: not the digest of what was sent
@@ -14,6 +14,7 @@ CloudPipeError
 └── TargetError                           the store refused, or could not be asked
     ├── ConnectionLostError (ConnectionError)   retryable: it broke before the answer
     │   └── UnreachableError              no connection could be made: nothing was sent
+    │       └── CertificateError          not retryable: the store's is not trusted
     ├── StalledError (TimeoutError)       retryable: nothing moved for too long
     ├── UnavailableError                  retryable: 503, SlowDown, RequestTimeout
     │   └── InternalError                 any other 5xx: it may have been applied
@@ -32,6 +33,7 @@ from typing import ClassVar
 __all__ = (
     "AbortFailedError",
     "AccessDeniedError",
+    "CertificateError",
     "ClosedError",
     "CloudPipeError",
     "ConfigError",
@@ -67,7 +69,7 @@ class ClosedError(CloudPipeError):
 
 
 class TooLargeError(CloudPipeError):
-    """The stream does not fit S3's 10,000 parts: give `expected_size`."""
+    """The stream does not fit S3's 10,000 parts, or one `write_nowait` the memory."""
 
 
 class AbortFailedError(CloudPipeError):
@@ -125,6 +127,12 @@ class UnreachableError(ConnectionLostError):
     ambiguous = False
 
 
+class CertificateError(UnreachableError):
+    """The store's certificate is not one to trust: another try tells the same."""
+
+    retryable = False
+
+
 class StalledError(TargetError, TimeoutError):
     """No byte moved for as long as the transport settings allow."""
 
@@ -139,7 +147,7 @@ class UnavailableError(TargetError):
 
 
 class InternalError(UnavailableError):
-    """The store failed at it (5xx, or an error in a 200): it may have been applied."""
+    """Something failed at it (5xx, or no result in a 200): it may have been applied."""
 
     ambiguous = True
 

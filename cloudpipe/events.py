@@ -102,7 +102,8 @@ class End:
     """The last event, exactly once, also when the start failed.
 
     `upload_id` names a multipart upload that was left at the store: by `terminate()`,
-    or because it could not be removed. It is empty otherwise.
+    or because it could not be removed. It is empty otherwise, also when `terminate()`
+    came before an upload was begun or the store had told its id.
     """
 
     name: ClassVar[str] = "cp-end"

@@ -3,46 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import logging
+import warnings
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ._backoff import Backoff
-from ._buffer import Buffer
+from ._intake import Data, Intake
 from ._sizes import PartSizes
-from ._subscribers import EventQueue, Subscribers
-from ._uploader import Policy, Uploader, guarded
+from ._subscribers import Events, Subscribers
+from ._uploader import Policy, Uploader, guarded, without_frames
 from .errors import AbortFailedError, ClosedError, CloudPipeError, ConfigError
-from .events import (
-    Drained,
-    End,
-    Error,
-    Event,
-    Outcome,
-    PartSizeGrown,
-    Progress,
-    Ready,
-)
+from .events import End, Error, Event, Outcome, Ready
 from .target import Target, UploadOptions, UploadResult
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import Callable, Coroutine
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
     from typing import Self
 
     from types_aiobotocore_s3 import S3Client
 
-    from ._chunker import CutPart
     from ._integrity import Integrity
-    from .target import Chunk
 
 __all__ = ("CloudPipe", "Data")
 
-Data: TypeAlias = bytes | bytearray | memoryview | str
 _Stop: TypeAlias = Literal["abort", "terminate"]
-_WRITES_PER_YIELD = 256  # under a millisecond of single bytes
+
+_log = logging.getLogger("cloudpipe")
+_log.addHandler(logging.NullHandler())  # a library prints nothing unasked
 
 
 class CloudPipe:
@@ -96,10 +87,9 @@ class CloudPipe:
         self._target = target
         self._owned: AbstractAsyncContextManager[object] | None = None
         self._key = key
-        self._expected = expected_size
-        self._buffer = Buffer(sizes, concurrency)
-        self._part_size = sizes.first  # as the subscribers know it
         self._subscribers = Subscribers()
+        tell = self._subscribers.tell
+        self._intake = Intake(sizes, concurrency, expected_size, tell)
         self._uploader = Uploader(
             target,
             key,
@@ -110,20 +100,19 @@ class CloudPipe:
                 concurrency=concurrency,
                 abort_timeout=abort_timeout,
             ),
-            self._subscribers.tell,
-            self._release,
+            tell,
+            self._intake.release,
         )
-        self._refused = 0  # bytes of the smallest write refused since the last Drained
-        self._writers: deque[object] = deque()  # who waits for memory, in turn
-        self._since_yield = 0
-        self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._ready = False
         self._stoppable = False
         self._stop: _Stop | None = None
+        self._block: asyncio.Task[object] | None = None  # whose block it is
+        self._stopped_by: asyncio.Task[object] | None = None
         self._cancelled: asyncio.CancelledError | None = None
         self._failure: CloudPipeError | None = None
         self._abort_failure: AbortFailedError | None = None
+        self._residue = ""  # what may have been left at the store
         self._result: UploadResult | None = None
 
     @classmethod
@@ -200,15 +189,17 @@ class CloudPipe:
         if self._task is not None:
             raise ClosedError("a pipe is entered once: it makes one object")
         self._stoppable = True
+        self._block = asyncio.current_task()
         self._task = asyncio.create_task(self._run(), name=f"cloudpipe {self._key}")
         try:
             while not (self._ready or self._task.done()):
-                await self._next_change()
+                await self._intake.next_change()
         except asyncio.CancelledError:
             await self._leave(self._task)
             raise
-        if self._failure is not None:
-            raise self._failure
+        if self._failure is not None or self._stop is not None or not self._ready:
+            await self._leave(self._task)
+            raise self._failure or ClosedError("the pipe was stopped at its start")
         return self
 
     async def __aexit__(
@@ -226,8 +217,17 @@ class CloudPipe:
                 raise
             return
         await self._leave(task)
-        if exc is not None and self._abort_failure is not None:
-            exc.add_note(str(self._abort_failure))
+        if exc is None and self._stopped_by is not self._block:
+            raise ClosedError("the upload was stopped by another task")
+        if exc is not None and exc is not self._failure and self._residue:
+            exc.add_note(self._residue)
+
+    def __del__(self) -> None:
+        task = getattr(self, "_task", None)
+        if task is not None and not task.done():
+            warnings.warn(
+                f"{self!r} was entered and never left", ResourceWarning, stacklevel=2
+            )
 
     # -- writing -------------------------------------------------------------------
 
@@ -235,57 +235,34 @@ class CloudPipe:
         """Take all of `data`, waiting while memory is full.
 
         Bytes are kept without a copy where they fit the part being filled; what can
-        change is copied. Cancelled, or failing, it took nothing of data no larger than
-        a part; of larger data it may have taken the beginning (`bytes_taken` tells).
-        Raises the upload's error once that has failed.
+        change is copied. Several writers are served in turn, nobody's bytes come
+        between those of one write. Cancelled, or failing, it took nothing of data no
+        larger than a part (text: 1,048,576 characters); of larger data it may have
+        taken the beginning (`bytes_taken` tells), and when `finish()` was called
+        before that, the upload fails. Raises the upload's error once that has failed.
         """
-        self._check_open()
-        chunk = _as_chunk(data, encoding)
-        self._buffer.check(len(chunk))
-        self._since_yield += 1
-        if self._since_yield > _WRITES_PER_YIELD:
-            # Parts that were cut should start, and tiny writes not keep the loop.
-            self._since_yield = 0
-            await asyncio.sleep(0)
-            self._check_open()
-        if not self._writers and len(chunk) <= self._buffer.free:
-            if self._take(chunk):
-                self._since_yield = _WRITES_PER_YIELD
-            return
-        turn = object()
-        self._writers.append(turn)
-        try:
-            await self._write_in_turn(chunk, turn)
-        finally:
-            self._writers.remove(turn)
-            self._notify()
+        await self._intake.write(data, encoding)
 
     def write_nowait(self, data: Data, encoding: str = "utf-8") -> bool:
         """Take all of `data` if there is room; else nothing: False, wait for `Drained`.
 
-        Data larger than all the memory of the pipe is taken once no part is in flight,
-        and bytes are then kept as the one object they are. Never blocks.
+        Nothing is taken while a `write()` is under way. Never blocks. Bytes too large
+        for the memory are taken once no part is in flight, and kept as the one object
+        they are, beside the bound. What has to be copied or encoded cannot be: buffers
+        larger than `memory_limit` less one part, and text of more than 1,048,576
+        characters, are TooLargeError.
         """
-        self._check_open()
-        chunk = _as_chunk(data, encoding)
-        size = len(chunk)
-        self._buffer.check(size)
-        if not self._buffer.takes_now(size):
-            self._refused = min(size, self._refused or size)
-            return False
-        self._take(chunk)
-        return True
+        return self._intake.write_nowait(data, encoding)
 
     async def finish(self) -> UploadResult:
         """Send what is left, finish the object and return what the store made of it.
 
-        Called again it returns, or raises, the same. A cancelled call changes nothing:
-        finishing goes on, and can be waited for again.
+        New writes are refused; those under way are waited for and belong to the
+        object. Called again it returns, or raises, the same. A cancelled call changes
+        nothing: finishing goes on, and can be waited for again.
         """
         task = self._entered()
-        if not self._buffer.ended:
-            self._buffer.end()
-            self._notify()
+        self._intake.finish()
         await asyncio.wait({task})
         if self._failure is not None:
             raise self._failure
@@ -325,76 +302,32 @@ class CloudPipe:
 
         It begins with `Ready`, `Error` and `End` if they have been. A reader who falls
         `maxsize` events behind loses the oldest `Progress`, then the oldest others,
-        never `Error` and `End`.
+        never `Drained`, `Error` and `End`.
         """
         return self._subscribers.add(maxsize)
 
-    def events(self, maxsize: int = 1000) -> AsyncGenerator[Event]:
+    def unsubscribe(self, queue: asyncio.Queue[Event]) -> None:
+        """Put no more events into a queue of `subscribe`; idempotent."""
+        self._subscribers.remove(queue)
+
+    def events(self, maxsize: int = 1000) -> Events:
         """Iterate over a subscription, to `End` and including it."""
-        return self._iterate(self._subscribers.add(maxsize))
+        return Events(self._subscribers, maxsize)
 
     @property
     def bytes_taken(self) -> int:
         """Bytes taken from the producer so far: where the stream stands."""
-        return self._buffer.taken
+        return self._intake.taken
 
     @property
     def bytes_held(self) -> int:
         """Bytes in memory now."""
-        return self._buffer.held
+        return self._intake.held
 
     @property
     def memory_limit(self) -> int:
         """The most that `bytes_held` may be at this part size."""
-        return self._buffer.limit
-
-    # -- taking --------------------------------------------------------------------
-
-    async def _write_in_turn(self, chunk: Chunk, turn: object) -> None:
-        whole = len(chunk) <= self._buffer.part[1]
-        rest = memoryview(chunk)
-        while rest:
-            least = len(rest) if whole else 1
-            while self._writers[0] is not turn or self._buffer.free < least:
-                await self._next_change()
-                self._check_open()
-            if whole:
-                self._take(chunk)
-                return
-            size = min(self._buffer.free, self._buffer.part[1])
-            self._take(rest[:size])
-            rest = rest[size:]
-            if rest:
-                await asyncio.sleep(0)  # copying a part took a moment
-                self._check_open()
-
-    def _take(self, chunk: Chunk) -> bool:
-        if not self._buffer.add(chunk):
-            return False
-        number, size = self._buffer.part
-        if size != self._part_size:
-            self._part_size = size
-            self._subscribers.tell(PartSizeGrown(number, size))
-        self._notify()
-        return True
-
-    def _release(self, size: int) -> None:
-        """A part is stored: told by the uploader."""
-        buffer = self._buffer
-        buffer.release(size)
-        self._subscribers.tell(Progress(buffer.taken, buffer.stored, self._expected))
-        if self._refused and not buffer.ended and buffer.takes_now(self._refused):
-            self._refused = 0
-            self._subscribers.tell(Drained())
-        self._notify()
-
-    async def _parts(self) -> AsyncGenerator[CutPart]:
-        while True:
-            while self._buffer.ready:
-                yield self._buffer.pop()
-            if self._buffer.ended:
-                return
-            await self._next_change()
+        return self._intake.limit
 
     # -- the owner task --------------------------------------------------------------
 
@@ -404,16 +337,21 @@ class CloudPipe:
         try:
             outcome = await guarded("upload", self._open_and_upload)
         except CloudPipeError as exc:
-            self._fail(exc)
+            if self._result is None:
+                self._fail(exc)
+            else:
+                outcome = "finished"
+                await _warn(
+                    f"{self._key!r} is stored; closing its target failed: {exc}"
+                )
         except asyncio.CancelledError:
             if self._stop is None:
                 raise
             outcome = "aborted" if self._stop == "abort" else "terminated"
         finally:
             self._stoppable = False
-            self._buffer.discard()
+            self._intake.discard()
             self._subscribers.tell(End(outcome, self._uploader.upload_id))
-            self._notify()
         if self._cancelled is not None:
             raise self._cancelled
 
@@ -421,52 +359,79 @@ class CloudPipe:
         async with self._owned or nullcontext():
             self._ready = True
             self._subscribers.tell(Ready())
-            self._notify()
+            self._intake.open()
             return await self._upload()
 
     async def _upload(self) -> Outcome:
         try:
-            self._result = await self._uploader.run(self._parts())
+            self._result = await self._uploader.run(self._intake.parts())
         except CloudPipeError as exc:
             if self._stop is None:
                 self._fail(exc)
         except asyncio.CancelledError as exc:
             if self._stop is None:  # the whole loop is being shut down
                 self._stop, self._cancelled = "abort", exc
+            # Taken note of: before 3.11.3 no asyncio.timeout works in a task that was
+            # cancelled, and none of what follows is.
+            task = asyncio.current_task()
+            while task is not None and task.uncancel():
+                pass
         self._stoppable = False
-        self._buffer.discard()
+        self._intake.discard()
         if self._stop == "terminate":
-            await self._uploader.stop_beginning()
+            await self._to_its_end(self._uploader.stop_beginning)
             return "terminated"
-        try:
-            await self._uploader.clean_up()
-        except AbortFailedError as exc:
-            if self._result is None:
-                self._abort_failed(exc)
+        await self._to_its_end(self._clean_up)
         if self._result is not None:
             return "finished"
         return "failed" if self._failure else "aborted"
 
-    def _fail(self, error: CloudPipeError) -> None:
-        if self._failure is None and self._result is None:
-            self._failure = error
-            self._subscribers.tell(Error(error))
-            self._notify()
+    async def _clean_up(self) -> None:
+        try:
+            residue = await self._uploader.clean_up()
+        except AbortFailedError as exc:
+            residue = str(exc)
+            if self._result is None and self._failure is None:
+                self._abort_failure = exc
+                self._subscribers.tell(Error(exc))
+        if residue:
+            self._residue = residue
+            if self._failure is not None:
+                self._failure.add_note(residue)
+            await _warn(residue)
 
-    def _abort_failed(self, error: AbortFailedError) -> None:
-        self._abort_failure = error
+    async def _to_its_end(
+        self, call: Callable[[], Coroutine[None, None, None]]
+    ) -> None:
+        """Run what is bounded to its end, whoever cancels, and remember the cancel.
+
+        A loop that shuts down cancels every task, the one made here too: again then.
+        """
+        task: asyncio.Task[None] | None = None
+        while task is None or task.cancelled():
+            task = asyncio.create_task(call())
+            while not task.done():
+                try:
+                    await asyncio.wait({task})
+                except asyncio.CancelledError as exc:
+                    self._cancelled = exc
+        task.result()
+
+    def _fail(self, error: CloudPipeError) -> None:
         if self._failure is None:
+            self._failure = error
+            without_frames(error)
+            self._intake.close(error)
             self._subscribers.tell(Error(error))
-        else:
-            self._failure.add_note(str(error))
 
     def _request_stop(self, stop: _Stop) -> bool:
         if self._task is None or not self._stoppable or self._failure is not None:
             return False
         self._stop = stop
         self._stoppable = False
+        self._stopped_by = asyncio.current_task()
         self._task.cancel()
-        self._notify()
+        self._intake.close(ClosedError("the pipe takes no more data: it was stopped"))
         return True
 
     async def _leave(self, task: asyncio.Task[None]) -> None:
@@ -481,44 +446,12 @@ class CloudPipe:
         if cancelled is not None:
             raise cancelled
 
-    # -- helpers -------------------------------------------------------------------
-
     def _entered(self) -> asyncio.Task[None]:
         if self._task is None:
             raise ClosedError("the pipe has not been entered")
         return self._task
 
-    def _check_open(self) -> None:
-        if self._failure is not None:
-            raise self._failure
-        if not self._ready:
-            raise ClosedError("the pipe has not been entered")
-        if self._stop is not None or self._buffer.ended:
-            raise ClosedError("the pipe takes no more data: finished or aborted")
 
-    def _notify(self) -> None:
-        changed, self._changed = self._changed, asyncio.Event()
-        changed.set()
-
-    async def _next_change(self) -> None:
-        await self._changed.wait()
-
-    async def _iterate(self, queue: EventQueue) -> AsyncGenerator[Event]:
-        try:
-            while True:
-                event = await queue.get()
-                yield event
-                if isinstance(event, End):
-                    return
-        finally:
-            self._subscribers.remove(queue)
-
-
-def _as_chunk(data: Data, encoding: str) -> Chunk:
-    """Return bytes as they are, and what may change as a view of bytes."""
-    if isinstance(data, str):
-        return data.encode(encoding)
-    if type(data) is bytes:
-        return data
-    view = memoryview(data)
-    return view if view.format == "B" and view.ndim == 1 else view.cast("B")
+async def _warn(message: str) -> None:
+    """Log off the loop: handlers write to files and terminals."""
+    await asyncio.to_thread(_log.warning, "%s", message)

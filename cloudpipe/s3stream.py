@@ -7,16 +7,22 @@ chunks; here it is read in slices from the caller's bytes, as often as it is sen
 from __future__ import annotations
 
 import asyncio
-import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import aiohttp
 from yarl import URL
 
-from .errors import ClosedError, ConnectionLostError, StalledError, UnreachableError
+from .errors import (
+    CertificateError,
+    ClosedError,
+    ConnectionLostError,
+    StalledError,
+    UnreachableError,
+)
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Mapping
     from types import TracebackType
     from typing import Self
@@ -44,8 +50,8 @@ class PutStream:
     """A connection pool for PUTs; `async with` it.
 
     `connect_timeout` is for making a connection, `read_timeout` for every 128 KiB sent
-    and for the answer: both in seconds, `StalledError` when they pass. `tls=False` is
-    for addresses that are all http.
+    and for the answer: both in seconds, `UnreachableError` and `StalledError` when they
+    pass. `tls` is for https addresses, `proxy` the URL of an HTTP proxy for all.
     """
 
     def __init__(
@@ -53,23 +59,20 @@ class PutStream:
         *,
         connect_timeout: float,
         read_timeout: float,
-        tls: bool = True,
-        ca_file: str | None = None,
+        tls: ssl.SSLContext | None = None,
+        proxy: str | None = None,
+        proxy_headers: Mapping[str, str] | None = None,
     ) -> None:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._tls = tls
-        self._ca_file = ca_file
+        self._proxy = proxy
+        self._proxy_headers = proxy_headers
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        context: ssl.SSLContext | None = None
-        if self._tls:  # reads the machine's certificates: from disk, some MiB
-            context = await asyncio.to_thread(
-                ssl.create_default_context, cafile=self._ca_file
-            )
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=context or True),
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._tls or True),
             timeout=aiohttp.ClientTimeout(
                 total=None, sock_connect=self._connect_timeout
             ),
@@ -104,14 +107,19 @@ class PutStream:
                     headers=request.headers,
                     data=self._slices(body, deadline),
                     allow_redirects=False,
+                    proxy=self._proxy,
+                    proxy_headers=self._proxy_headers,
                 ) as answer:
                     text = await answer.read()
-        except TimeoutError as exc:
-            raise StalledError(
-                f"no progress for {self._read_timeout} s, or no connection within"
-                f" {self._connect_timeout} s"
+        except aiohttp.ConnectionTimeoutError as exc:
+            raise UnreachableError(
+                f"no connection within {self._connect_timeout} s"
             ) from exc
-        except aiohttp.ClientConnectorError as exc:
+        except TimeoutError as exc:
+            raise StalledError(f"no progress for {self._read_timeout} s") from exc
+        except aiohttp.ClientConnectorCertificateError as exc:
+            raise CertificateError(f"not trusted: {exc}") from exc
+        except (aiohttp.ClientConnectorError, aiohttp.ClientHttpProxyError) as exc:
             raise UnreachableError(f"no connection: {exc}") from exc
         except (aiohttp.ClientError, OSError) as exc:
             raise ConnectionLostError(f"the connection broke: {exc}") from exc

@@ -20,6 +20,7 @@ __all__ = (
     "Chunk",
     "ObjectInfo",
     "Part",
+    "Span",
     "Target",
     "Upload",
     "UploadOptions",
@@ -27,6 +28,8 @@ __all__ = (
 )
 
 Chunk: TypeAlias = bytes | memoryview
+# From when to when something ran, by the clock of the event loop.
+Span: TypeAlias = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +143,15 @@ class Target(Protocol):
         """Tell what stands under a key; NoSuchKeyError when nothing does."""
         ...
 
-    async def abort_lost(self, key: str) -> None:
-        """Remove uploads of this key that `begin` started but whose answer was lost."""
+    async def abort_lost(
+        self, key: str, options: UploadOptions, lost: Sequence[Span]
+    ) -> bool:
+        """Remove uploads that `begin` started but whose answers were lost.
+
+        `lost` tells when each such `begin` of this key ran. False: some are not found
+        but may still appear, ask again. Raises an error that is not retryable when
+        nothing tells them from somebody else's: then nothing was removed.
+        """
         ...
 
     async def matches(self, info: ObjectInfo, content: Body | Sequence[Part]) -> bool:

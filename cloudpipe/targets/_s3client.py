@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import ssl
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -12,10 +13,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession, get_session
+from botocore.httpsession import where
 from botocore.loaders import JSONFileLoader, Loader
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
+    from typing import Self
 
     from types_aiobotocore_s3 import S3Client
 
@@ -36,6 +40,50 @@ class ClientSettings:
     connect_timeout: float
     read_timeout: float
     ca_file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """How a client reaches an address: what it trusts, and through which proxy."""
+
+    proxy: str | None
+    proxy_headers: Mapping[str, str]
+    _secure: bool
+    _verify: bool | str | ssl.SSLContext
+    _certificate: tuple[str, str | None] | None
+
+    @classmethod
+    def of(cls, client: S3Client, url: str) -> Self:
+        """Read it off the client: environment, files and arguments are resolved there.
+
+        No public call tells it, and control calls and bodies must not go two ways.
+        """
+        session = vars(client)["_endpoint"].http_session
+        proxies = session._proxy_config  # noqa: SLF001 - see above
+        certificate = getattr(session, "_cert_file", None)
+        key = getattr(session, "_key_file", None)
+        return cls(
+            proxies.proxy_url_for(url),
+            proxies.proxy_headers_for(url),
+            url.startswith("https:"),
+            session._verify,  # noqa: SLF001 - see above
+            (certificate, key) if certificate else None,
+        )
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Make a context, in a thread: this reads files; None for plain http."""
+        if isinstance(self._verify, ssl.SSLContext):
+            return self._verify
+        if not self._secure:
+            return None
+        trusted = where() if self._verify is True else self._verify or None
+        context = ssl.create_default_context(cafile=trusted)
+        if not self._verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        if self._certificate:
+            context.load_cert_chain(*self._certificate)
+        return context
 
 
 class _PlainFiles(JSONFileLoader):

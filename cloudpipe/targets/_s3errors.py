@@ -12,6 +12,7 @@ from botocore.parsers import RestXMLParser
 
 from ..errors import (
     AccessDeniedError,
+    CertificateError,
     CloudPipeError,
     ConfigError,
     ConnectionLostError,
@@ -49,7 +50,9 @@ _STATUSES: dict[int, type[TargetError]] = {
     403: AccessDeniedError,
     408: UnavailableError,
     429: UnavailableError,
+    501: TargetError,
     503: UnavailableError,
+    505: TargetError,
 }
 _NO_CREDENTIALS = (boto.NoCredentialsError, boto.PartialCredentialsError)
 _CONFIG = (
@@ -59,7 +62,8 @@ _CONFIG = (
     boto.ProfileNotFound,
     ValueError,
 )
-_STALLS = (boto.ReadTimeoutError, boto.ConnectTimeoutError, TimeoutError)
+_STALLS = (boto.ReadTimeoutError, TimeoutError)
+_UNREACHABLE = (boto.ConnectTimeoutError, boto.ProxyConnectionError)
 _CONNECTION = (
     boto.ConnectionError,
     boto.HTTPClientError,
@@ -74,6 +78,9 @@ def error_of(operation: str, code: str, status: int, message: str) -> CloudPipeE
     if code in _DAMAGED:
         return IntegrityError(text)
     cls = _CODES.get(code) or _STATUSES.get(status)
+    if status == 503 and code in ("", str(status)):
+        # No S3 error: a balancer's word, which does not know what the store did.
+        cls = InternalError
     if cls is None:
         cls = InternalError if status >= 500 else TargetError
     return cls(text, operation=operation, code=code, status=status)
@@ -107,6 +114,18 @@ def _of_client_error(operation: str, exc: boto.ClientError) -> CloudPipeError:
     return error_of(operation, code, status, str(error.get("Message", "")))
 
 
+def _of_connection(operation: str, exc: Exception) -> CloudPipeError:
+    details = getattr(exc, "kwargs", {})
+    details.pop("request", None)  # it holds the body, and the error may be kept
+    inner = details.get("error")
+    if isinstance(inner, aiohttp.ClientConnectorCertificateError):
+        return CertificateError(f"{operation}: {inner}", operation=operation)
+    # aiobotocore says EndpointConnectionError of broken connections too.
+    if isinstance(inner, aiohttp.ClientConnectorError):
+        return UnreachableError(f"{operation}: {inner}", operation=operation)
+    return ConnectionLostError(f"{operation}: {exc}", operation=operation)
+
+
 @contextmanager
 def translated(operation: str) -> Iterator[None]:
     """Turn what aiobotocore raises inside the block into this package's errors."""
@@ -121,15 +140,12 @@ def translated(operation: str) -> Iterator[None]:
         raise _of_client_error(operation, exc) from exc
     except _NO_CREDENTIALS as exc:
         raise AccessDeniedError(f"{operation}: {exc}", operation=operation) from exc
+    except _UNREACHABLE as exc:
+        raise UnreachableError(f"{operation}: {exc}", operation=operation) from exc
     except _STALLS as exc:
         raise StalledError(f"{operation}: {exc}", operation=operation) from exc
     except _CONNECTION as exc:
-        # aiobotocore says EndpointConnectionError of broken connections too.
-        inner = getattr(exc, "kwargs", {}).get("error")
-        if isinstance(inner, aiohttp.ClientConnectorError):
-            message = f"{operation}: {inner}"
-            raise UnreachableError(message, operation=operation) from exc
-        raise ConnectionLostError(f"{operation}: {exc}", operation=operation) from exc
+        raise _of_connection(operation, exc) from exc
     except _CONFIG as exc:
         raise ConfigError(f"{operation}: {exc}") from exc
     except boto.BotoCoreError as exc:

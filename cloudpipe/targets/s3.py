@@ -8,9 +8,10 @@ aiobotocore's plain calls instead, which joins each body into one copy.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+import logging
+import re
+from collections import Counter
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 from .._integrity import (
@@ -23,16 +24,17 @@ from .._integrity import (
 )
 from ..errors import (
     ClosedError,
-    CloudPipeError,
     ConfigError,
     IntegrityError,
     InternalError,
+    NoSuchUploadError,
     ObjectIntegrityError,
 )
 from ..s3stream import PutStream
 from ..s3wire import object_url, sign_put
-from ..target import Body, ObjectInfo, Part, Upload, UploadOptions, UploadResult
-from ._s3client import Addressing, ClientSettings, make_client
+from ..target import Body, ObjectInfo, Part, Span, Upload, UploadOptions, UploadResult
+from ._lost import SETTLED, by_store_clock, check_each_has_its_span, of_our_kind, within
+from ._s3client import Addressing, ClientSettings, Network, make_client
 from ._s3errors import error_of_response, translated
 from ._s3options import create_request, put_headers, put_parameters
 
@@ -48,13 +50,17 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3.type_defs import (
         CompletedPartTypeDef,
         CompleteMultipartUploadRequestTypeDef,
+        ListMultipartUploadsRequestTypeDef,
         ListPartsRequestTypeDef,
+        MultipartUploadTypeDef,
     )
 
 __all__ = ("S3Target",)
 
 _OFF_LOOP = 64 << 10  # bytes; hashing less costs no more than a thread's wake-up
-_SECOND = timedelta(seconds=1)  # the grain of the store's times, cut off
+_MULTIPART_ETAG = re.compile(r"[0-9a-f]{32}-\d+")
+
+_log = logging.getLogger("cloudpipe")
 
 
 class S3Target:
@@ -72,12 +78,19 @@ class S3Target:
             its credentials, endpoint, region and retries hold, not those given here.
         integrity: what every part and the object are checked with. The CRCs are
             checked over the whole object when it is finished; "md5" is for servers
-            older than S3's checksums, and "none" leaves it to the connection.
+            older than S3's checksums, and "none" leaves it to the connection. A store
+            that confirms no checksum is told of once, by a warning in the log
+            `cloudpipe`, and by the empty `checksum` of results.
         compatible: send bodies by aiobotocore's plain calls: one more copy of every
             body in flight, for servers that refuse UNSIGNED-PAYLOAD.
         connect_timeout: seconds for making a connection.
         read_timeout: seconds without progress after which a request has stalled.
-        ca_file: certificates to trust instead of the machine's.
+        ca_file: certificates to trust; None is AWS_CA_BUNDLE or what botocore trusts.
+
+    Proxies are those of the client, so HTTP_PROXY, HTTPS_PROXY and NO_PROXY hold. When
+    the answer to CreateMultipartUpload was lost, the upload is removed if it can be
+    told from others (`abort_lost`); a bucket should have a lifecycle rule with
+    AbortIncompleteMultipartUpload for those that cannot, and for what SIGKILL leaves.
     """
 
     def __init__(  # noqa: PLR0913 - connection settings, all named, all optional
@@ -127,7 +140,9 @@ class S3Target:
         self._open_client: S3Client | None = None
         self._base = ""
         self._uploads: set[str] = set()
-        self._lost: dict[str, tuple[float, float]] = {}
+        self._beginning: Counter[str] = Counter()  # keys of requests in flight
+        self._initiator = ""  # who we are, as the store tells it of our uploads
+        self._told_unconfirmed = False
 
     async def __aenter__(self) -> Self:
         async with AsyncExitStack() as stack:
@@ -142,11 +157,13 @@ class S3Target:
                 url = await client.generate_presigned_url(
                     "put_object", Params={"Bucket": self._bucket, "Key": "k"}
                 )
+                network = Network.of(client, url)
                 stream = PutStream(
                     connect_timeout=self._settings.connect_timeout,
                     read_timeout=self._settings.read_timeout,
-                    tls=url.startswith("https:"),
-                    ca_file=self._settings.ca_file,
+                    tls=await asyncio.to_thread(network.tls),
+                    proxy=network.proxy,
+                    proxy_headers=network.proxy_headers,
                 )
                 await stack.enter_async_context(stream)
             self._base = url.partition("?")[0].removesuffix("/k")
@@ -177,28 +194,28 @@ class S3Target:
             fields = put_headers(options) | self._checksum_header(checksum)
             headers = await self._signed_put("PutObject", url, fields, body)
         etag, told = self._check(headers, checksum)
+        await self._note_unconfirmed(told)
         version = headers.get("x-amz-version-id")
         return UploadResult(key, body.size, etag, version, told)
 
     async def begin(self, key: str, options: UploadOptions) -> Upload:
         """Begin an upload (CreateMultipartUpload)."""
         request = create_request(self._bucket, key, options)
-        if self._integrity not in ("none", "md5"):
-            name = cast("ChecksumAlgorithmType", self._integrity.upper())
-            request["ChecksumAlgorithm"] = name
+        if self._algorithm:
+            request["ChecksumAlgorithm"] = cast(
+                "ChecksumAlgorithmType", self._algorithm
+            )
             full = is_full_object(self._integrity)
             request["ChecksumType"] = "FULL_OBJECT" if full else "COMPOSITE"
-        client, now = self._client, asyncio.get_running_loop().time
-        started = now()
+        client = self._client
+        self._beginning[key] += 1
         try:
             with translated("CreateMultipartUpload"):
                 answer = await client.create_multipart_upload(**request)
-        except (CloudPipeError, asyncio.CancelledError) as exc:
-            if getattr(exc, "ambiguous", True):
-                first = self._lost.get(key, (started, 0.0))[0]
-                self._lost[key] = (first, now())
-            raise
-        self._uploads.add(answer["UploadId"])
+            self._uploads.add(answer["UploadId"])
+        finally:
+            self._beginning[key] -= 1
+            self._beginning += Counter()  # drops what is zero
         return Upload(key, answer["UploadId"])
 
     async def put_part(self, upload: Upload, number: int, body: Body) -> Part:
@@ -249,7 +266,9 @@ class S3Target:
                 status=200,
             )
         self._uploads.discard(upload.upload_id)
+        self._check_etag_of_object(etag, parts)
         told = str(answer.get(self._checksum_field, ""))
+        await self._note_unconfirmed(told)
         if told and told != expected and ("-" in told) == ("-" in expected):
             raise ObjectIntegrityError(
                 f"the store tells {told} of the finished object, not {expected}"
@@ -278,31 +297,45 @@ class S3Target:
             str(answer.get(self._checksum_field, "")),
         )
 
-    async def abort_lost(self, key: str) -> None:
-        """Remove uploads that `begin` may have started without learning their ids.
+    async def abort_lost(
+        self, key: str, options: UploadOptions, lost: Sequence[Span]
+    ) -> bool:
+        """Remove uploads that `begin` started without learning their ids.
 
         An upload is taken for one of those when it is of this key, was initiated (by
-        the store's clock) while such a `begin` ran, has no parts, and is not known to
-        this target. Needs the right to list uploads; without it nothing is removed.
+        the store's clock) while such a `begin` ran, by us where the store tells whom,
+        with the same storage class and checksum algorithm, has no parts, and is not
+        known to this target. When there are more of them than were lost nothing is
+        removed: AbortFailedError. Needs the right to list uploads.
         """
-        window = self._lost.pop(key, None)
-        if window is None:
-            return
-        with translated("ListMultipartUploads"):
-            answer = await self._client.list_multipart_uploads(
-                Bucket=self._bucket, Prefix=key
+        found, headers = await self._list_uploads(key)
+        now = asyncio.get_running_loop().time()
+        spans = by_store_clock(headers, now, lost)
+        ours = [each for each in found if each["UploadId"] in self._uploads]
+        for each in ours:
+            self._initiator = each.get("Initiator", {}).get("ID") or self._initiator
+        begun = [
+            each
+            for each in found
+            if each not in ours
+            and within(each["Initiated"], spans)
+            and of_our_kind(
+                each,
+                storage_class=options.storage_class,
+                algorithm=self._algorithm,
+                initiator=self._initiator,
             )
-        since, until = self._by_store_clock(
-            answer["ResponseMetadata"]["HTTPHeaders"], window
-        )
-        for found in answer.get("Uploads", []):
-            upload = Upload(found["Key"], found["UploadId"])
-            if upload.key != key or upload.upload_id in self._uploads:
-                continue
-            if since <= found["Initiated"] <= until and not await self.list_parts(
-                upload
-            ):
-                await self.abort(upload)
+            and await self._is_empty(Upload(key, each["UploadId"]))
+        ]
+        if begun and self._beginning[key]:
+            return False  # one of them may be that of a pipe beside, not answered yet
+        check_each_has_its_span([each["Initiated"] for each in begun], spans)
+        if len(begun) < len(lost) and now - max(until for _, until in lost) < SETTLED:
+            return False
+        for each in begun:
+            with suppress(NoSuchUploadError):
+                await self.abort(Upload(key, each["UploadId"]))
+        return True
 
     async def matches(self, info: ObjectInfo, content: Body | Sequence[Part]) -> bool:
         """Compare by checksum where the store tells one, else by ETag."""
@@ -335,8 +368,39 @@ class S3Target:
         return self._open_client
 
     @property
+    def _algorithm(self) -> str:
+        """The checksum algorithm as S3 names it, empty for those without one."""
+        named = self._integrity not in ("none", "md5")
+        return self._integrity.upper() if named else ""
+
+    @property
     def _checksum_field(self) -> str:
         return f"Checksum{self._integrity.upper()}"
+
+    async def _list_uploads(
+        self, key: str
+    ) -> tuple[list[MultipartUploadTypeDef], Mapping[str, str]]:
+        """List the uploads of a key (ListMultipartUploads), and a page's headers."""
+        request: ListMultipartUploadsRequestTypeDef = {
+            "Bucket": self._bucket,
+            "Prefix": key,
+        }
+        found: list[MultipartUploadTypeDef] = []
+        while True:
+            with translated("ListMultipartUploads"):
+                page = await self._client.list_multipart_uploads(**request)
+            found += (each for each in page.get("Uploads", []) if each["Key"] == key)
+            # In the order of their keys: this key's are the first of the prefix.
+            if not page.get("IsTruncated") or page.get("NextKeyMarker") != key:
+                return found, page["ResponseMetadata"]["HTTPHeaders"]
+            request["KeyMarker"] = key
+            request["UploadIdMarker"] = page["NextUploadIdMarker"]
+
+    async def _is_empty(self, upload: Upload) -> bool:
+        try:
+            return not await self.list_parts(upload)
+        except NoSuchUploadError:
+            return False
 
     async def _digest(self, body: Body) -> str:
         if body.size > _OFF_LOOP:
@@ -413,16 +477,42 @@ class S3Target:
     def _check(self, headers: Mapping[str, str], checksum: str) -> tuple[str, str]:
         """Return ETag and checksum as the store told them, when they are right."""
         etag = headers.get("etag", "").strip('"')
+        told = headers.get(f"x-amz-checksum-{self._integrity}", "")
+        if not etag and not told:
+            # Whoever answered, it does not say that it has the bytes.
+            raise InternalError("200 without an ETag or a checksum", status=200)
         if self._integrity == "md5":
             # With KMS the ETag is no MD5 (S3, "Object integrity").
             plain = headers.get("x-amz-server-side-encryption", "AES256") == "AES256"
             if plain and etag != md5_hex(checksum):
                 raise IntegrityError(f"the store tells ETag {etag} of what was sent")
             return etag, ""
-        told = headers.get(f"x-amz-checksum-{self._integrity}", "")
         if told and told != checksum:
             raise IntegrityError(f"the store tells checksum {told} of what was sent")
         return etag, told
+
+    def _check_etag_of_object(self, etag: str, parts: Sequence[Part]) -> None:
+        """With MD5: compare multipart ETags, where parts and object tell plain ones."""
+        if self._integrity != "md5" or not _MULTIPART_ETAG.fullmatch(etag):
+            return
+        plain = all(part.etag == md5_hex(part.checksum) for part in parts)
+        if plain and etag != etag_of_object(parts):
+            raise ObjectIntegrityError(
+                f"the store tells ETag {etag} of the finished object, not"
+                f" {etag_of_object(parts)}"
+            )
+
+    async def _note_unconfirmed(self, told: str) -> None:
+        if told or not self._algorithm or self._told_unconfirmed:
+            return
+        self._told_unconfirmed = True
+        await asyncio.to_thread(  # handlers write to files and terminals
+            _log.warning,
+            "the store of bucket %r confirms no %s checksum, so it may not check any;"
+            ' with integrity="md5" the ETags are compared',
+            self._bucket,
+            self._integrity,
+        )
 
     def _complete_request(
         self, upload: Upload, parts: Sequence[Part], checksum: str
@@ -444,13 +534,3 @@ class S3Target:
             request[self._checksum_field] = checksum
             request["ChecksumType"] = "FULL_OBJECT"
         return cast("CompleteMultipartUploadRequestTypeDef", request)
-
-    @staticmethod
-    def _by_store_clock(
-        headers: Mapping[str, str], window: tuple[float, float]
-    ) -> tuple[datetime, datetime]:
-        """Turn a span of the loop's clock into one of the store's, by whole seconds."""
-        now = asyncio.get_running_loop().time()
-        store_now = parsedate_to_datetime(headers["date"])
-        since, until = (store_now - timedelta(seconds=now - at) for at in window)
-        return since - _SECOND, until + 2 * _SECOND

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -15,11 +17,24 @@ from aiohttp import web
 from yarl import URL
 
 from cloudpipe import Backoff, CloudPipe
+from cloudpipe.targets import S3Target
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 MIB = 1 << 20
+
+# What a pipe promises holds on either loop; how its pieces do it is tried on one.
+_BOTH_LOOPS = {"test_seed_contract.py"}
+
+
+def pytest_asyncio_loop_factories(
+    config: pytest.Config, item: pytest.Item
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]] | None:
+    if config.getoption("--loop") or item.path.name in _BOTH_LOOPS:
+        return None  # as the whole suite does it
+    return {"asyncio": asyncio.new_event_loop}
+
 
 Fault: TypeAlias = Literal[
     "reset",  # break the connection instead of taking the request
@@ -27,6 +42,7 @@ Fault: TypeAlias = Literal[
     "stall",  # take nothing, answer nothing
     "stall after",  # the gateway has it, the answer never comes
     "503",  # SlowDown instead of taking the request
+    "balancer",  # the gateway has it, a 503 that is no S3 error is told
     "500 after",  # the gateway has it, InternalError is told
     "200 error",  # an error in a 200, as CompleteMultipartUpload may answer
     "403",  # AccessDenied
@@ -53,6 +69,8 @@ class Faults:
     seen: list[str] = field(default_factory=list)
     hit: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    altered: dict[bytes, bytes] = field(default_factory=dict)  # in answers' bodies
+    hidden: set[str] = field(default_factory=set)  # headers taken off answers
     _plans: dict[str, tuple[Fault, int]] = field(default_factory=dict)
     _reached: dict[str, asyncio.Event] = field(default_factory=dict)
 
@@ -87,6 +105,10 @@ class Faults:
                 await self.over.wait()
             if fault == "reset after" or self.over.is_set():
                 return _reset(request)
+            for old, new in self.altered.items():
+                answer.body = re.sub(old, new, answer.body or b"")
+            for name in self.hidden & answer.headers.keys():
+                del answer.headers[name]
             return _error(fault) if fault else answer
 
         app = web.Application(client_max_size=1 << 30)
@@ -129,6 +151,8 @@ def _reset(request: web.Request) -> web.Response:
 
 
 def _error(fault: Fault) -> web.Response:
+    if fault == "balancer":
+        return web.Response(status=503, text="<html>Service Unavailable</html>")
     status, code = {
         "503": (503, "SlowDown"),
         "500 after": (500, "InternalError"),
@@ -139,8 +163,8 @@ def _error(fault: Fault) -> web.Response:
     return web.Response(status=status, text=text, content_type="application/xml")
 
 
-@pytest_asyncio.fixture
-async def faults(gateway) -> AsyncIterator[Faults]:
+@asynccontextmanager
+async def _faults(gateway) -> AsyncIterator[Faults]:
     made = Faults(gateway.endpoint)
     async with aiohttp.ClientSession(auto_decompress=False) as session:
         # handler_cancellation: a stalled handler ends when its client goes.
@@ -157,9 +181,26 @@ async def faults(gateway) -> AsyncIterator[Faults]:
         await runner.cleanup()
 
 
+@pytest_asyncio.fixture
+async def faults(gateway) -> AsyncIterator[Faults]:
+    async with _faults(gateway) as made:
+        yield made
+
+
+@pytest_asyncio.fixture
+async def more_faults(gateway) -> AsyncIterator[Callable[[], Awaitable[Faults]]]:
+    """Make proxies of their own for pipes that run side by side."""
+    async with AsyncExitStack() as stack:
+
+        async def make() -> Faults:
+            return await stack.enter_async_context(_faults(gateway))
+
+        yield make
+
+
 @pytest.fixture
 def make_pipe(gateway, bucket) -> Callable[..., CloudPipe]:
-    """Make a pipe to `gateway` with small parts and quick retries."""
+    """Make a pipe to `gateway` with small parts, quick retries, and time to answer."""
 
     def make(key: str = "file.zip", size: int = 5 * MIB, **options: object):
         settings = {
@@ -167,6 +208,7 @@ def make_pipe(gateway, bucket) -> Callable[..., CloudPipe]:
             "region": gateway.region,
             "backoff": Backoff(first=0.01, longest=0.02),
             "abort_timeout": 10.0,
+            "read_timeout": 30.0,
             **options,
         }
         return CloudPipe.s3(
@@ -174,6 +216,19 @@ def make_pipe(gateway, bucket) -> Callable[..., CloudPipe]:
         )
 
     return make
+
+
+@pytest_asyncio.fixture
+async def target(gateway, bucket) -> AsyncIterator[S3Target]:
+    """An open target for many pipes: making a client takes longer than an upload."""
+    async with S3Target(
+        bucket,
+        gateway.access_key,
+        gateway.secret_key,
+        end_point=gateway.endpoint,
+        region=gateway.region,
+    ) as made:
+        yield made
 
 
 @dataclass
@@ -192,8 +247,12 @@ class Store:
 
     def uploads(self) -> list[str]:
         """Return the keys of the multipart uploads that were left."""
+        return [key for key, _ in self.upload_ids()]
+
+    def upload_ids(self) -> list[tuple[str, str]]:
+        """Return keys and ids of the multipart uploads that were left."""
         found = self.client.list_multipart_uploads(Bucket=self.bucket)
-        return [upload["Key"] for upload in found.get("Uploads", [])]
+        return [(each["Key"], each["UploadId"]) for each in found.get("Uploads", [])]
 
 
 @pytest.fixture

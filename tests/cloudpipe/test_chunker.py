@@ -163,10 +163,19 @@ def test_parts_grow_from_part_5000_on_and_reach_the_largest_object():
     assert steps[-1] == MAX_PART
 
 
-def test_an_expected_size_needs_no_growth():
-    sizes = plan(10_000_000, expected=1 << 40)
-    assert len({sizes.size(number) for number in range(1, MAX_PARTS + 1)}) == 1
-    assert whole(sizes) >= 1 << 40
+@given(st.integers(1, 5 << 40), st.integers(5 << 20, 64 << 20))
+def test_an_expected_size_needs_no_growth_and_leaves_room_for_more(expected, chunk):
+    sizes = plan(chunk, expected=expected)
+    needed = -(-expected // sizes.first)
+    assert needed <= 8_500
+    assert sizes.size(needed) == sizes.first
+    assert whole(sizes) == sizes.capacity >= 5 << 40
+
+
+def test_the_largest_size_there_can_be_may_be_expected():
+    assert whole(plan(1, expected=MAX_PART * MAX_PARTS)) == MAX_PART * MAX_PARTS
+    with pytest.raises(ConfigError):
+        plan(1, expected=MAX_PART * MAX_PARTS + 1)
 
 
 def test_an_expected_size_may_be_exceeded():
@@ -190,6 +199,10 @@ def test_more_than_the_parts_can_hold_is_told_before_anything_is_taken():
     chunker.check(MAX_PARTS)
     with pytest.raises(TooLargeError):
         chunker.check(MAX_PARTS + 1)
+    with pytest.raises(TooLargeError):
+        chunker.feed(bytes(MAX_PARTS + 1))
+    assert (chunker.number, chunker.filled) == (1, 0)
+    assert len(chunker.feed(bytes(MAX_PARTS))) == MAX_PARTS - 1
 
 
 @pytest.mark.parametrize(

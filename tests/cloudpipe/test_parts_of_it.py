@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import pickle
+import re
 import zlib
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from botocore import exceptions as boto
 from botocore.auth import S3SigV4Auth
 from botocore.credentials import Credentials
 from hypothesis import given
@@ -16,7 +20,9 @@ from hypothesis import strategies as st
 
 import cloudpipe
 from cloudpipe import (
+    AbortFailedError,
     Backoff,
+    CloudPipe,
     CloudPipeError,
     ConfigError,
     Drained,
@@ -27,12 +33,18 @@ from cloudpipe import (
     Progress,
     Ready,
     TargetError,
+    UnreachableError,
 )
 from cloudpipe._integrity import checksum_of_object, digest, etag_of_object
-from cloudpipe._subscribers import Subscribers
+from cloudpipe._subscribers import Events, Subscribers
 from cloudpipe.s3stream import Response
 from cloudpipe.s3wire import object_url, sign_put
-from cloudpipe.targets._s3errors import error_of, error_of_response
+from cloudpipe.targets._lost import (
+    by_store_clock,
+    check_each_has_its_span,
+    of_our_kind,
+)
+from cloudpipe.targets._s3errors import error_of, error_of_response, translated
 
 if TYPE_CHECKING:
     import asyncio
@@ -68,10 +80,10 @@ def test_drained_is_told_once_while_it_waits():
 def test_a_slow_subscriber_loses_the_oldest_progress_first():
     subscribers = Subscribers()
     queue = subscribers.add(3)
-    told = [PartStarted(1, 1), progress(1), progress(2), progress(3), Drained()]
+    told = [PartStarted(1, 1), *map(progress, range(4)), Drained()]
     for event in told:
         subscribers.tell(event)
-    assert drain(queue) == [PartStarted(1, 1), progress(3), Drained()]
+    assert drain(queue) == [PartStarted(1, 1), progress(2), progress(3), Drained()]
 
 
 def test_a_full_queue_without_progress_loses_the_oldest():
@@ -82,13 +94,34 @@ def test_a_full_queue_without_progress_loses_the_oldest():
     assert drain(queue) == [PartStarted(3, 1), PartStarted(4, 1)]
 
 
-def test_error_and_end_are_never_dropped():
+def test_what_somebody_waits_for_is_never_dropped():
     subscribers = Subscribers()
     queue = subscribers.add(1)
-    error = Error(TargetError("no"))
-    for event in (Ready(), PartStarted(1, 1), error, End("failed")):
-        subscribers.tell(event)
-    assert drain(queue) == [PartStarted(1, 1), error, End("failed")]
+    kept = [Drained(), Error(TargetError("no")), End("failed")]
+    told = [PartStarted(number, 1) for number in range(4)]
+    for pair in itertools.zip_longest(told, kept):
+        for event in filter(None, pair):
+            subscribers.tell(event)
+    assert drain(queue) == [*kept, told[-1]]
+
+
+def test_a_queue_given_back_hears_nothing_more():
+    pipe = CloudPipe.s3("b", "a", "s", "k")
+    queue = pipe.subscribe()
+    for _ in range(2):
+        pipe.unsubscribe(queue)
+    pipe._subscribers.tell(Ready())
+    assert queue.empty()
+
+
+async def test_events_that_nobody_iterates_are_not_kept():
+    subscribers = Subscribers()
+    first, second = Events(subscribers, 9), Events(subscribers, 9)
+    await first.aclose()
+    del second
+    assert subscribers._queues == []
+    with pytest.raises(StopAsyncIteration):
+        await anext(first)
 
 
 def test_a_late_subscriber_hears_what_lasts():
@@ -138,6 +171,8 @@ def test_every_error_pickles(cls):
     options = {}
     if issubclass(cls, TargetError):
         options = {"operation": "PutObject", "code": "SlowDown", "status": 503}
+    elif cls is AbortFailedError:
+        options = {"upload_id": "an id"}
     error = cls("what happened", **options)
     again = pickle.loads(pickle.dumps(error))
     assert type(again) is cls
@@ -145,17 +180,47 @@ def test_every_error_pickles(cls):
     assert vars(again) == vars(error)
 
 
-@pytest.mark.parametrize("cls", ERRORS)
-def test_the_tree_in_the_docstring_is_the_tree(cls):
-    assert cls.__name__ in cloudpipe.errors.__doc__
-    assert isinstance(cls.retryable, bool)
+def test_the_tree_in_the_docstring_is_the_tree():
+    line = re.compile(r"^([│ ]*(?:[├└]── )?)(\w+Error)\b(?: \((\w+)\))?", re.MULTILINE)
+    above: list[str] = []
+    drawn = {}
+    for match in line.finditer(cloudpipe.errors.__doc__):
+        depth = len(match[1]) // 4
+        del above[depth:]
+        drawn[match[2]] = [*filter(None, [*above[-1:], match[3]])]
+        above.append(match[2])
+    bases = {cls.__name__: [base.__name__ for base in cls.__bases__] for cls in ERRORS}
+    assert drawn == bases | {"CloudPipeError": []}
+
+
+def test_what_is_retried_and_what_may_have_been_applied():
+    retryable = {cls.__name__ for cls in ERRORS if cls.retryable}
+    assert retryable == {
+        "ConnectionLostError",
+        "IntegrityError",
+        "InternalError",
+        "StalledError",
+        "UnavailableError",
+        "UnreachableError",
+    }
+    ambiguous = {cls.__name__ for cls in ERRORS if cls.ambiguous}
+    assert ambiguous == {
+        "ConnectionLostError",
+        "InternalError",
+        "OutcomeUnknownError",
+        "StalledError",
+    }
 
 
 @pytest.mark.parametrize(
     ("code", "status", "cls"),
     [
         ("SlowDown", 503, "UnavailableError"),
-        ("", 503, "UnavailableError"),
+        ("", 503, "InternalError"),
+        ("503", 503, "InternalError"),
+        ("NotImplemented", 501, "TargetError"),
+        ("", 501, "TargetError"),
+        ("", 505, "TargetError"),
         ("RequestTimeout", 400, "UnavailableError"),
         ("InternalError", 200, "InternalError"),
         ("", 502, "InternalError"),
@@ -174,17 +239,78 @@ def test_every_code_has_its_error(code, status, cls):
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "cls"),
     [
-        b"<Error><Code>SlowDown</Code><Message>slowly</Message></Error>",
-        b"",
-        b"<html>busy</html>",
-        b"not xml <",
+        (b"<Error><Code>SlowDown</Code></Error>", "UnavailableError"),
+        (b"<Error><Code>Busy</Code></Error>", "UnavailableError"),
+        # No S3 error: a balancer's, which does not know what the store did.
+        (b"", "InternalError"),
+        (b"<html>busy</html>", "InternalError"),
+        (b"not xml <", "InternalError"),
     ],
 )
-def test_any_error_body_is_an_error_of_ours(body):
+def test_any_error_body_is_an_error_of_ours(body, cls):
     error = error_of_response("UploadPart", Response(503, {}, body))
-    assert type(error).__name__ == "UnavailableError"
+    assert type(error).__name__ == cls
+
+
+def test_a_connection_not_made_in_time_sent_nothing():
+    with pytest.raises(UnreachableError), translated("CreateMultipartUpload"):
+        raise boto.ConnectTimeoutError(endpoint_url="http://h")
+
+
+# -- looking for uploads whose beginning was not answered ----------------------------
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def seconds(*numbers: float) -> list[datetime]:
+    return [NOON + timedelta(seconds=number) for number in numbers]
+
+
+def spans(*pairs: tuple[float, float]) -> list[tuple[datetime, datetime]]:
+    return [tuple(seconds(*pair)) for pair in pairs]
+
+
+@pytest.mark.parametrize(
+    ("begun", "lost"),
+    [([], [(0, 1)]), ([1], [(0, 1)]), ([5, 1], [(0, 9), (0, 2)]), ([1], [(0, 1)] * 2)],
+)
+def test_each_upload_may_be_that_of_a_request_of_its_own(begun, lost):
+    check_each_has_its_span(seconds(*begun), spans(*lost))
+
+
+@pytest.mark.parametrize(
+    ("begun", "lost"),
+    [([1, 1], [(0, 2)]), ([1, 2], [(0, 3), (7, 9)]), ([5], [(0, 1)])],
+)
+def test_more_uploads_than_requests_are_in_doubt(begun, lost):
+    with pytest.raises(AbortFailedError):
+        check_each_has_its_span(seconds(*begun), spans(*lost))
+
+
+def test_the_stores_clock_is_reckoned_from_its_answer():
+    headers = {"date": "Thu, 01 Jan 2026 12:00:00 GMT"}
+    (span,) = by_store_clock(headers, 1000.0, [(990.0, 995.0)])
+    assert span == tuple(seconds(-11, -3))
+    for wrong in ({}, {"date": "noon"}):
+        with pytest.raises(AbortFailedError):
+            by_store_clock(wrong, 1000.0, [(990.0, 995.0)])
+
+
+@pytest.mark.parametrize(
+    ("told", "ours"),
+    [
+        ({}, True),
+        ({"Initiator": {"ID": "me"}, "StorageClass": "STANDARD"}, True),
+        ({"Initiator": {"ID": "you"}}, False),
+        ({"StorageClass": "STANDARD_IA"}, False),
+        ({"ChecksumAlgorithm": "CRC32"}, False),
+    ],
+)
+def test_an_upload_of_another_kind_is_not_ours(told, ours):
+    kind = {"storage_class": None, "algorithm": "CRC64NVME", "initiator": "me"}
+    assert of_our_kind(told, **kind) is ours
 
 
 # -- backoff -----------------------------------------------------------------------

@@ -9,10 +9,12 @@ import random
 import pytest
 
 from cloudpipe import (
+    CertificateError,
     CloudPipe,
     ConfigError,
     NoSuchKeyError,
     NoSuchUploadError,
+    PartRetried,
     PartSizeGrown,
     Progress,
     Target,
@@ -156,19 +158,23 @@ async def test_https(gateway_https, new_bucket, boto3_for):
     assert client.get_object(Bucket=bucket, Key="key")["Body"].read() == BASE
 
 
-async def test_https_is_verified(gateway_https, new_bucket, drain):
+@pytest.mark.parametrize("large", [False, True])
+async def test_https_is_verified(gateway_https, new_bucket, drain, large):
     pipe = CloudPipe.s3(
         new_bucket(gateway_https),
         gateway_https.access_key,
         gateway_https.secret_key,
         "key",
         end_point=gateway_https.endpoint,
-        max_retry=0,
+        region=gateway_https.region,
         abort_timeout=1,
     )
-    with pytest.raises(ConnectionError):
+    events = pipe.subscribe()
+    with pytest.raises(CertificateError) as caught:
         async with pipe:
-            await pipe.write(b"data")
+            await pipe.write(bytes(2 * PART if large else 1))
+    assert not caught.value.retryable
+    assert not [e for e in drain(events) if isinstance(e, PartRetried)]
 
 
 async def test_two_pipes_to_one_key_leave_one_whole_object(make_pipe, store):
@@ -239,10 +245,11 @@ async def test_events_tell_the_progress(make_pipe, drain):
 async def test_growing_parts_are_told_and_arrive(make_pipe, store, drain):
     pipe = make_pipe()
     # 5,000 parts would be 25 GiB: the schedule alone is made shorter.
-    pipe._buffer._chunker._sizes = PartSizes(PART, grow_from=1)
+    pipe._intake._buffer._chunker._sizes = PartSizes(PART, grow_from=1, double_every=1)
     events = pipe.subscribe()
     async with pipe:
-        for start in range(0, len(BASE), MIB):
-            await pipe.write(BASE[start : start + MIB])
-    assert PartSizeGrown(2, 2 * PART) in drain(events)
-    assert store.read() == BASE
+        assert pipe.write_nowait(BASE)  # one write crosses two changes
+        await pipe.write(BASE)
+    grown = [e for e in drain(events) if isinstance(e, PartSizeGrown)]
+    assert grown == [PartSizeGrown(2, 2 * PART), PartSizeGrown(3, 4 * PART)]
+    assert store.read() == 2 * BASE
