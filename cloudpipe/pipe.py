@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ("CloudPipe", "Data")
 
 _Stop: TypeAlias = Literal["abort", "terminate"]
+_OUTCOMES: dict[_Stop, Outcome] = {"abort": "aborted", "terminate": "terminated"}
 
 _log = logging.getLogger("cloudpipe")
 _log.addHandler(logging.NullHandler())  # a library prints nothing unasked
@@ -104,6 +105,7 @@ class CloudPipe:
             self._intake.release,
         )
         self._task: asyncio.Task[None] | None = None
+        self._running = False
         self._ready = False
         self._stoppable = False
         self._stop: _Stop | None = None
@@ -334,8 +336,12 @@ class CloudPipe:
     async def _run(self) -> None:
         """Own the upload from `Ready` to `End`: everything it starts ends in here."""
         outcome: Outcome = "failed"
+        self._running = True
         try:
-            outcome = await guarded("upload", self._open_and_upload)
+            if self._stop is None:
+                outcome = await guarded("upload", self._open_and_upload)
+            else:
+                outcome = _OUTCOMES[self._stop]
         except CloudPipeError as exc:
             if self._result is None:
                 self._fail(exc)
@@ -347,7 +353,7 @@ class CloudPipe:
         except asyncio.CancelledError:
             if self._stop is None:
                 raise
-            outcome = "aborted" if self._stop == "abort" else "terminated"
+            outcome = _OUTCOMES[self._stop]
         finally:
             self._stoppable = False
             self._intake.discard()
@@ -430,7 +436,8 @@ class CloudPipe:
         self._stop = stop
         self._stoppable = False
         self._stopped_by = asyncio.current_task()
-        self._task.cancel()
+        if self._running:  # else it would never begin, and never tell its end
+            self._task.cancel()
         self._intake.close(ClosedError("the pipe takes no more data: it was stopped"))
         return True
 

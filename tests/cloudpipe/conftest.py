@@ -41,6 +41,7 @@ Fault: TypeAlias = Literal[
     "reset after",  # the gateway has it, the answer is lost
     "stall",  # take nothing, answer nothing
     "stall after",  # the gateway has it, the answer never comes
+    "late",  # the gateway has it half a second later, whoever waits
     "503",  # SlowDown instead of taking the request
     "balancer",  # the gateway has it, a 503 that is no S3 error is told
     "500 after",  # the gateway has it, InternalError is told
@@ -71,6 +72,7 @@ class Faults:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     altered: dict[bytes, bytes] = field(default_factory=dict)  # in answers' bodies
     hidden: set[str] = field(default_factory=set)  # headers taken off answers
+    late: asyncio.Task[web.Response] | None = None
     _plans: dict[str, tuple[Fault, int]] = field(default_factory=dict)
     _reached: dict[str, asyncio.Event] = field(default_factory=dict)
 
@@ -100,6 +102,10 @@ class Faults:
                 return _reset(request)
             if fault in ("503", "403", "200 error"):
                 return _error(fault)
+            if fault == "late":
+                # A task of its own: it outlives a client that goes.
+                self.late = asyncio.create_task(self._late(session, request))
+                return await asyncio.shield(self.late)  # noqa: TID251 - that is the fault
             answer = await self._forward(session, request)
             if fault == "stall after":
                 await self.over.wait()
@@ -114,6 +120,13 @@ class Faults:
         app = web.Application(client_max_size=1 << 30)
         app.router.add_route("*", "/{tail:.*}", handle)
         return app
+
+    async def _late(
+        self, session: aiohttp.ClientSession, request: web.Request
+    ) -> web.Response:
+        await request.read()
+        await asyncio.sleep(0.5)
+        return await self._forward(session, request)
 
     async def _forward(
         self, session: aiohttp.ClientSession, request: web.Request
