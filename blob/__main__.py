@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+
 __all__ = ("main",)
 
-_EXTRAS = {"click": "cli", "aiohttp": "blob", "awscrt": "blob", "defusedxml": "blob"}
+_NEEDED = frozenset({"click", "aiohttp", "awscrt", "defusedxml"})
 
 
 def main() -> None:
-    """Run the command line; raises ImportError naming the extra that is missing."""
+    """Run the command line; exits with a line that names the extra that is missing."""
     try:
         from .cli.main import cli  # noqa: PLC0415 - importing this module needs no click
-    except ModuleNotFoundError as error:
-        if error.name in _EXTRAS:
-            extra = _EXTRAS[error.name]
-            raise ImportError(
-                f"python -m blob needs {error.name}: pip install 'aiostow[{extra}]'",
-                name=error.name,
-            ) from error
-        raise
+    except ImportError as error:
+        if error.name not in _NEEDED:
+            raise
+        sys.exit(f"python -m blob needs {error.name}: pip install 'aiostow[blob,cli]'")
     cli(prog_name="python -m blob")
 
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from .errors import BadDigestError, IncompleteBodyError
-from .rules import check_create
+from .rules import check_body, check_create
 from .types import Metadata
 
 if TYPE_CHECKING:
@@ -101,6 +101,7 @@ async def take_in(
     `InvalidArgumentError`, `IncompleteBodyError` and whatever the body or the
     `checksums` supplier raises.
     """
+    check_body(body)
     options = check_create(options)
     announced = options.content_length
     check_room(announced or 0)

@@ -8,6 +8,7 @@ until `ready()`.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Protocol, cast
@@ -15,8 +16,6 @@ from typing import TYPE_CHECKING, Protocol, cast
 from .errors import DriverConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from .driver import Driver
 
 __all__ = ("GROUP", "DriverFactory", "create_driver", "driver_types")
@@ -52,6 +51,10 @@ def create_driver(
     `DriverConfigError` for an unknown type or option, ImportError naming the extra
     where what the driver needs is not installed.
     """
+    if not isinstance(options, Mapping):
+        raise DriverConfigError(
+            'options are a mapping: create_driver({"type": "fs", "root": "/srv/blob"}).'
+        )
     rest = dict(options)
     kind = rest.pop("type", None)
     if not isinstance(kind, str):

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 __all__ = (
     "MAX_KEY_BYTES",
     "MAX_PAGE",
+    "check_body",
     "check_container",
     "check_copy",
     "check_copy_range",
@@ -158,6 +159,15 @@ def check_create(options: CreateOptions | None) -> CreateOptions:
     if options.content_md5 is not None and len(options.content_md5) != 16:
         raise InvalidDigestError
     return options
+
+
+def check_body(body: object) -> None:
+    """Raise `InvalidArgumentError` for what is no body, such as bytes."""
+    if not hasattr(body, "__aiter__"):
+        raise InvalidArgumentError(
+            "A body is an async iterable of bytes-like pieces (an async generator,"
+            f" say), and not {type(body).__name__}."
+        )
 
 
 def check_target(

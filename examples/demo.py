@@ -165,7 +165,7 @@ def crash(gateway: Gateway, figures: Figures) -> None:
         figures.peak("gateway", gateway.process.peak())
         gateway.process.kill()
         uploader.kill()
-    check(stored, f"killed after {stored} stored parts of hundreds")
+    check(stored, f"killed after at least {stored} stored parts of hundreds")
 
 
 def look_again(gateway: Gateway, sha256: str, figures: Figures) -> None:

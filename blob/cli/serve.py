@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import queue
 import ssl
 import sys
@@ -49,7 +50,26 @@ def _configure(
 
 
 _LOG_RECORDS = 10_000  # that may wait for a slow reader of stderr
-_PATH = click.Path(path_type=Path)
+
+
+class _Path(click.Path):
+    """A path; an empty one is an unset variable, and not the current directory."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        if not os.fspath(value):
+            self.fail("an empty path names nothing.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_PATH = _Path()
 
 
 @click.command("serve")

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 try:
+    # The one place for all modules of the gateway: its package imports this one first.
+    import awscrt.checksums  # noqa: F401 - see above
+    import defusedxml.ElementTree  # noqa: F401 - see above
     from aiohttp import web
 except ModuleNotFoundError as error:
+    _missing = str(error.name).partition(".")[0]
     raise ImportError(
-        "blob.gateway needs aiohttp: pip install 'aiostow[blob]'", name="aiohttp"
+        f"blob.gateway needs {_missing}: pip install 'aiostow[blob]'", name=_missing
     ) from error
 
 from ..errors import InvalidArgumentError

@@ -142,6 +142,11 @@ def _load(
         if stamp == known:
             return stamp, None
         return stamp, read_keys(path)
+    except FileNotFoundError as error:
+        raise DriverConfigError(
+            f"keys file {path}: there is none; `write_keys(path, [generate_key()])` of"
+            " blob.gateway makes one, and so does `python -m blob serve --root DIR`."
+        ) from error
     except OSError as error:
         raise DriverConfigError(
             f"keys file {path}: {error.strerror or error}."

@@ -255,7 +255,7 @@ def _is_noise(name: str) -> bool:
 def _check_query(action: Action, names: set[str]) -> None:
     strange = names - action.marks - action.query
     if strange:
-        raise not_implemented(f"query parameter {min(strange)} of {action.name}")
+        raise not_implemented(f"the query parameter {min(strange)}")
 
 
 def _check_headers(action: Action, header: Mapping[str, str]) -> None:
@@ -264,6 +264,6 @@ def _check_headers(action: Action, header: Mapping[str, str]) -> None:
             continue
         is_metadata = name.startswith("x-amz-meta-")
         if not is_metadata and name not in action.headers:
-            raise not_implemented(f"header {name} of {action.name}")
+            raise not_implemented(f"the header {name}")
         if name in _VALUES and value not in _VALUES[name]:
             raise not_implemented(f"{name}: {value}")

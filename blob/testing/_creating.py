@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -215,6 +215,14 @@ class CreatingContract(Contract):
             await put(
                 driver, container, "key", b"x", options=CreateOptions(content_md5=b"x")
             )
+        assert await keys(driver, container) == []
+
+    async def test_what_is_no_stream_is_refused(
+        self, driver: Driver, container: str
+    ) -> None:
+        body: Any = b"bytes are no async iterable"
+        with pytest.raises(InvalidArgumentError, match="async iterable"):
+            await driver.file_create(container, "key", body)
         assert await keys(driver, container) == []
 
     async def test_a_length_that_is_none_is_refused(

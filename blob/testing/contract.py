@@ -57,7 +57,7 @@ class DriverContract(
     ConcurrencyContract,
     LifecycleContract,
 ):
-    """What every `Driver` is held to."""
+    """What every `Driver` is held to; see the module for how to run it."""
 
     async def test_it_satisfies_the_protocol_and_tells_its_kind(
         self, driver: Driver
@@ -68,5 +68,10 @@ class DriverContract(
     async def test_its_capabilities_are_those_the_suite_tests(
         self, driver: Driver
     ) -> None:
-        assert supports_multipart(driver) == isinstance(self, MultipartContract)
-        assert supports_delete_many(driver) == isinstance(self, DeleteManyContract)
+        has = "the driver has {0}: inherit from {1} exactly if so"
+        assert supports_multipart(driver) == isinstance(self, MultipartContract), (
+            has.format("multipart uploads, or has not", "MultipartContract")
+        )
+        assert supports_delete_many(driver) == isinstance(self, DeleteManyContract), (
+            has.format("file_delete_many, or has not", "DeleteManyContract")
+        )

@@ -72,6 +72,12 @@ def test_an_unknown_type_is_refused_with_those_there_are():
         create_driver({"type": "tape"})
 
 
+@pytest.mark.parametrize("options", ["fs", None, 3])
+def test_options_that_are_no_mapping_are_refused(options):
+    with pytest.raises(DriverConfigError, match="create_driver"):
+        create_driver(options)
+
+
 @pytest.mark.parametrize("options", [{}, {"type": None}, {"type": 3}, {"root": "x"}])
 def test_options_without_a_type_are_refused(options):
     with pytest.raises(DriverConfigError, match="type"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..._intake import Collector
 from ...errors import BadDigestError, IncompleteBodyError
+from ...rules import check_body
 from ._records import Body
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class Intake:
     async def receive(self, body: types.Body) -> Body:
         """Take the whole body in; on any error, or cancelled, nothing is left."""
         try:
+            check_body(body)
             async for piece in body:
                 await self._take(piece)
             self._check_length(ended=True)

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _VERSION = "blob-fs 1\n"
+_OURS = frozenset(
+    {"VERSION", "VERSION.new", "index.db", "index.db-wal", "index.db-shm"}
+    | {"commit.lock", "processes", "data", "keys.toml", "lost+found"}
+)
 
 
 class Layout:
@@ -41,12 +45,28 @@ class Layout:
         Raises `StorageError` where there can be no such directory.
         """
         try:
+            self._refuse_foreign()
             self._make_directories()
         except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
             raise StorageError(
                 "The root of the store cannot be created or written:"
                 f" {os.strerror(error.errno or 0)}."
             ) from error
+
+    def _refuse_foreign(self) -> None:
+        """Raise `DriverConfigError` for a directory that is somebody else's.
+
+        To spread a store among other files is a slip of the keyboard. Hidden files are
+        nobody's, and the command line keeps its keys here.
+        """
+        if self.version.exists() or not self.root.exists():
+            return
+        names = {entry.name for entry in self.root.iterdir()}
+        if any(name not in _OURS and not name.startswith(".") for name in names):
+            raise DriverConfigError(
+                "fs: the root holds other files and no store: choose an empty or a new"
+                " directory, or a store."
+            )
 
     def _make_directories(self) -> None:
         missing = []

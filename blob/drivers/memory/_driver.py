@@ -60,7 +60,8 @@ def create(options: Mapping[str, object], logger: logging.Logger) -> MemoryDrive
     unknown = sorted(options.keys() - {"quota", "obj_limit"})
     if unknown:
         raise DriverConfigError(
-            f"the memory driver has no option {unknown[0]!r}: quota, obj_limit."
+            f"the memory driver has no option {unknown[0]!r}; it knows obj_limit,"
+            " quota."
         )
     return MemoryDriver(
         quota=_limit(options, "quota"),

@@ -69,6 +69,24 @@ async def test_an_unknown_layout_is_refused(root, open_fs) -> None:
     assert not (root / "index.db").exists()
 
 
+async def test_a_directory_of_other_files_is_left_alone(root, open_fs) -> None:
+    root.mkdir()
+    (root / "thesis.txt").write_text("mine")
+    driver = open_fs()
+    with pytest.raises(DriverConfigError, match="choose an empty"):
+        await driver.ready()
+    await driver.aclose()
+    assert [path.name for path in root.iterdir()] == ["thesis.txt"]
+
+
+async def test_hidden_files_and_keys_are_no_hindrance(root, open_fs) -> None:
+    root.mkdir()
+    (root / ".keep").touch()
+    (root / "keys.toml").touch()
+    async with open_fs() as driver:
+        assert await driver.container_list() == []
+
+
 async def test_an_index_without_a_version_is_refused(root, open_fs) -> None:
     root.mkdir()
     (root / "index.db").write_bytes(b"somebody else's")

@@ -96,7 +96,7 @@ async def test_static_keys():
 
 async def test_nobody_has_a_key_before_the_file_was_read(tmp_path, logged):
     store = KeyFile(tmp_path / "absent")
-    with pytest.raises(DriverConfigError, match="No such file"):
+    with pytest.raises(DriverConfigError, match="write_keys"):
         await store.load()
     assert await store.find("ALICE") is None
 
