@@ -19,7 +19,7 @@ import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from cloudpipe import CloudPipe, CloudPipeError, UploadResult
+from cloudpipe import CloudPipe, CloudPipeError, OutcomeUnknownError, UploadResult
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -28,15 +28,18 @@ READ = 1 << 20  # bytes
 
 
 class CommandFailedError(Exception):
-    """The command ended with a status other than 0."""
+    """The command could not be run, or ended with a status other than 0."""
 
 
 @asynccontextmanager
 async def running(command: list[str]) -> AsyncIterator[asyncio.StreamReader]:
     """Run a command and give its output; raise when it fails, end it when left."""
-    process = await asyncio.create_subprocess_exec(
-        *command, stdout=asyncio.subprocess.PIPE, limit=READ
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *command, stdout=asyncio.subprocess.PIPE, limit=READ
+        )
+    except OSError as error:
+        raise CommandFailedError(f"{command[0]}: {error.strerror}") from error
     try:
         if process.stdout is not None:
             yield process.stdout
@@ -94,6 +97,8 @@ def arguments() -> argparse.Namespace:
 if __name__ == "__main__":
     try:
         asyncio.run(main())
+    except OutcomeUnknownError as error:
+        sys.exit(f"what was stored is not known: {error}")
     except (CommandFailedError, CloudPipeError) as error:
         sys.exit(f"nothing was stored: {error}")
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -131,7 +131,8 @@ class Faults:
     async def _forward(
         self, session: aiohttp.ClientSession, request: web.Request
     ) -> web.Response:
-        url = URL(f"{self.upstream}{request.raw_path}", encoded=True)
+        path = request.raw_path.removeprefix(self.upstream)  # whole: as to a proxy
+        url = URL(f"{self.upstream}{path}", encoded=True)
         async with session.request(
             request.method,
             url,

@@ -72,6 +72,14 @@ async def test_a_command_that_fails_leaves_nothing(
     assert uploads() == []
 
 
+async def test_an_unknown_command_is_one_line(start, boto3_client, bucket):
+    process = await start("no-such-command")
+    _, err = await process.communicate()
+    assert process.returncode == 1
+    assert err == (b"nothing was stored: no-such-command: No such file or directory\n")
+    assert "Contents" not in boto3_client.list_objects_v2(Bucket=bucket)
+
+
 async def test_an_interrupted_stream_leaves_nothing(
     start, boto3_client, bucket, uploads
 ):
