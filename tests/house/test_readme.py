@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -20,23 +21,57 @@ def blocks(language: str) -> list[str]:
     return [text for kind, text in fenced if kind == language]
 
 
-def test_the_python_blocks_run_in_turn(tmp_path):
-    """One program: later blocks use what the first one started."""
-    code = blocks("python")
-    assert len(code) == 3
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", "\n".join(code)],
-        cwd=tmp_path,
+def run(*command, folder, **env):
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=50,
         check=False,
+        env={**os.environ, **env},
+    )
+
+
+@pytest.fixture
+def programs(tmp_path):
+    """Each block as a file of its own, as a reader would save it."""
+    paths = []
+    for number, code in enumerate(blocks("python")):
+        paths.append(tmp_path / f"test_block{number}.py")
+        paths[-1].write_text(code)
+    return paths
+
+
+def test_the_throw_away_s3_serves_a_test_suite(programs):
+    path = programs[0]
+    done = run("-m", "pytest", "-q", path.name, folder=path.parent)
+    assert done.returncode == 0, done.stdout
+    assert "1 passed" in done.stdout
+
+
+def test_the_backup_arrives(programs, gateway, boto3_client):
+    path = programs[1]
+    boto3_client.create_bucket(Bucket="backups")
+    done = run(
+        *("-W", "error", path.name),
+        folder=path.parent,
+        AWS_ENDPOINT_URL=gateway.endpoint,
+        AWS_ACCESS_KEY_ID=gateway.access_key,
+        AWS_SECRET_ACCESS_KEY=gateway.secret_key,
     )
     assert done.returncode == 0, done.stderr
-    first, second, third = done.stdout.splitlines()
-    assert first == "b'meow'"
-    assert re.fullmatch(r"\d+ bytes at http://127\.0\.0\.1:\d+/photos/doc\.tar", second)
-    assert third == "13 b'first, second'"
+    size, url = done.stdout.split(" bytes at ")
+    assert url.strip() == f"{gateway.endpoint}/backups/doc.tar"
+    head = boto3_client.head_object(Bucket="backups", Key="doc.tar")
+    assert head["ContentLength"] == int(size)
+
+
+def test_the_driver_keeps_a_note(programs):
+    _, _, path = programs
+    done = run("-W", "error", path.name, folder=path.parent)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "13 b'first, second'\n"
 
 
 @pytest.mark.parametrize("command", [line.strip() for line in blocks("bash")])
