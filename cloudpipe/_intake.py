@@ -78,8 +78,8 @@ class Intake:
             or self._since_yield > _WRITES_PER_YIELD
         ):
             await self._in_turn((chunk,))
-        elif self._take(chunk):
-            self._since_yield = _WRITES_PER_YIELD
+        else:
+            self._take(chunk)
 
     def write_nowait(self, data: Data, encoding: str) -> bool:
         """Take all of `data` or nothing: see `CloudPipe.write_nowait`."""
@@ -179,10 +179,10 @@ class Intake:
         turn = _Turn()
         self._writers.append(turn)
         try:
-            for chunk in chunks:
-                if self._since_yield > _WRITES_PER_YIELD:
-                    # Parts that were cut should start, and tiny writes not keep the
-                    # loop. Never after the last byte: a write that took all succeeds.
+            for number, chunk in enumerate(chunks):
+                if number or self._since_yield > _WRITES_PER_YIELD:
+                    # Parts that were cut should start, and writes not keep the loop.
+                    # Never after the last byte: a write that took all succeeds.
                     await self._yield()
                 await self._take_all(chunk, turn)
         except BaseException as exc:
@@ -206,7 +206,6 @@ class Intake:
                 self._check_alive()
             self._buffer.check(len(rest))
             turn.begun = True
-            self._since_yield = _WRITES_PER_YIELD + 1
             if whole:
                 self._take(chunk)
                 return
@@ -221,10 +220,11 @@ class Intake:
         await asyncio.sleep(0)
         self._check_alive()
 
-    def _take(self, chunk: Chunk) -> bool:
+    def _take(self, chunk: Chunk) -> None:
         before, _ = self._buffer.part
         if not self._buffer.add(chunk):
-            return False
+            return
+        self._since_yield = _WRITES_PER_YIELD  # the parts should start
         number, _ = self._buffer.part
         for each in range(before + 1, number + 1):
             size = self._buffer.size_of(each)
@@ -232,7 +232,6 @@ class Intake:
                 self._part_size = size
                 self._tell(PartSizeGrown(each, size))
         self.notify()
-        return True
 
     def _offer(self) -> None:
         """Tell `Drained` when there is room for what was refused."""

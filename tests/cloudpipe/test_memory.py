@@ -95,8 +95,8 @@ async def test_the_defaults_hold_50_mb(make_pipe):
 
 
 @pytest.mark.parametrize("piece", [999_983, PART - 1, PART, PART + 1, 17 * MIB])
-async def test_what_is_held_never_exceeds_the_limit(make_pipe, faults, piece):
-    pipe = make_pipe(end_point=faults.endpoint, concurrency=1)
+async def test_what_is_held_never_exceeds_the_limit(make_pipe, piece):
+    pipe = make_pipe(concurrency=1)
     data = bytes(piece)
     async with pipe:
         events = pipe.subscribe()

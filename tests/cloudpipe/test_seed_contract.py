@@ -86,7 +86,7 @@ async def test_use_ssl_holds_whatever_other_options_are_given(use_ssl):
             assert pipe.public_url().startswith("https:" if use_ssl else "http:")
 
 
-async def test_rrs_and_data_integrity_reach_the_store(make_pipe, store, faults):
+async def test_rrs_and_data_integrity_reach_the_store(make_pipe, store):
     async with make_pipe(rrs=True, data_integrity=False) as pipe:
         await pipe.write(b"data")
     result = await pipe.finish()
@@ -321,7 +321,7 @@ async def test_any_key_arrives_as_it_is(make_pipe, store):
 # -- events ------------------------------------------------------------------------
 
 
-async def test_the_seeds_event_names(make_pipe, faults):
+def test_the_seeds_event_names():
     names = {cls.__name__: cls.name for cls in (Ready, Drained, Error, End)}
     assert names == {
         "Ready": "cp-ready",
