@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from typing import TYPE_CHECKING
 
-from ..errors import BadDigestError, InvalidPartError
+from ..errors import (
+    BadDigestError,
+    InvalidPartError,
+    NoSuchFileError,
+    NoSuchUploadError,
+)
 from . import xml
 from .bodies import THREAD_BYTES, read_document
 from .checksums import combine_composite, combine_full_object, parse_checksum
@@ -23,7 +29,7 @@ if TYPE_CHECKING:
     from aiohttp import web
 
     from ..driver import MultipartDriver
-    from ..types import Part, PartRef, Upload
+    from ..types import Conditions, FileInfo, Part, PartRef, Upload
     from .call import Call
     from .checksums import ChecksumSpec
 
@@ -40,10 +46,24 @@ async def complete_multipart_upload(call: Call) -> web.StreamResponse:
         refs = await asyncio.to_thread(parse_complete_multipart_upload, body)
     else:
         refs = parse_complete_multipart_upload(body)
+    try:
+        info = await _complete(call, driver, refs, conditions)
+    except NoSuchUploadError:
+        info = await _completed_before(call, refs)
+    url = str(call.request.url.with_query(None))
+    return document(xml.complete_multipart_upload(info, url=url))
+
+
+async def _complete(
+    call: Call,
+    driver: MultipartDriver,
+    refs: Sequence[PartRef],
+    conditions: Conditions | None,
+) -> FileInfo:
     upload, stored = await _stored_parts(call, driver)
     _check_size(call, refs, stored)
     checksums, checksum_type = _whole_checksum(call, upload, refs, stored)
-    info = await driver.multipart_complete(
+    return await driver.multipart_complete(
         call.bucket,
         call.key,
         call.query["uploadId"],
@@ -53,8 +73,25 @@ async def complete_multipart_upload(call: Call) -> web.StreamResponse:
         checksum_type=checksum_type,
         principal=call.principal,
     )
-    url = str(call.request.url.with_query(None))
-    return document(xml.complete_multipart_upload(info, url=url))
+
+
+async def _completed_before(call: Call, refs: Sequence[PartRef]) -> FileInfo:
+    """Return the object that these very parts made; raises `NoSuchUploadError`.
+
+    A client whose answer was lost asks again, and S3 then answers again.
+    """
+    try:
+        async with await call.driver.file_read(
+            call.bucket, call.key, head=True, principal=call.principal
+        ) as reader:
+            info = reader.info
+        md5s = b"".join([bytes.fromhex(ref.etag) for ref in refs])
+    except (NoSuchFileError, ValueError) as error:
+        raise NoSuchUploadError from error
+    digest = hashlib.md5(md5s, usedforsecurity=False).hexdigest()
+    if info.etag != f"{digest}-{len(refs)}":
+        raise NoSuchUploadError
+    return info
 
 
 async def _stored_parts(

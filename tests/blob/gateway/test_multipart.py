@@ -68,6 +68,30 @@ def test_the_whole_way(s3, where, upload):
     assert gone == ("NoSuchUpload", 404)
 
 
+def test_a_completion_asked_again_is_answered_again(s3, where, upload):
+    parts = [
+        {
+            "PartNumber": n,
+            "ETag": s3.upload_part(**upload, PartNumber=n, Body=b)["ETag"],
+        }
+        for n, b in enumerate(PARTS, 1)
+    ]
+    for _ in range(2):  # the answer of the first was lost, say
+        made = s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+        assert made["ETag"] == f'"{ETAG}"'
+    gone = ("NoSuchUpload", 404)
+    for others in (parts[:1], [{"PartNumber": 1, "ETag": "no digest"}]):
+        answer = failure(
+            s3.complete_multipart_upload, **upload, MultipartUpload={"Parts": others}
+        )
+        assert answer == gone
+    s3.put_object(**where, Body=b"replaced since")
+    answer = failure(
+        s3.complete_multipart_upload, **upload, MultipartUpload={"Parts": parts}
+    )
+    assert answer == gone
+
+
 def test_by_transfer_manager(s3, where, tmp_path):
     (tmp_path / "up").write_bytes(WHOLE)
     config = TransferConfig(multipart_threshold=5 * MIB, multipart_chunksize=5 * MIB)
