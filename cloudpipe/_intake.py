@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 from collections import deque
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from ._buffer import Buffer
 from .errors import ClosedError, CloudPipeError, TooLargeError
@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
     from ._chunker import CutPart
     from ._sizes import PartSizes
-    from .target import Chunk
-
-Data: TypeAlias = bytes | bytearray | memoryview | str
+    from .target import Chunk, Data
 
 _WRITES_PER_YIELD = 256  # under a millisecond of single bytes
 # Characters encoded at once: at most 4 MiB, less than any part.

@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ._backoff import Backoff
-from ._intake import Data, Intake
+from ._intake import Intake
 from ._sizes import PartSizes
 from ._subscribers import Events, Subscribers
 from ._uploader import Policy, Uploader, guarded, without_frames
 from .errors import AbortFailedError, ClosedError, CloudPipeError, ConfigError
 from .events import End, Error, Event, Outcome, Ready
-from .target import Target, UploadOptions, UploadResult
+from .target import Data, Target, UploadOptions, UploadResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from ._integrity import Integrity
 
-__all__ = ("CloudPipe", "Data")
+__all__ = ("CloudPipe",)
 
 _Stop: TypeAlias = Literal["abort", "terminate"]
 _OUTCOMES: dict[_Stop, Outcome] = {"abort": "aborted", "terminate": "terminated"}

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = (
     "Body",
     "Chunk",
+    "Data",
     "ObjectInfo",
     "Part",
     "Span",
@@ -28,6 +29,7 @@ __all__ = (
 )
 
 Chunk: TypeAlias = bytes | memoryview
+Data: TypeAlias = bytes | bytearray | memoryview | str  # what a pipe takes
 # From when to when something ran, by the clock of the event loop.
 Span: TypeAlias = tuple[float, float]
 
