@@ -41,6 +41,7 @@ Fault: TypeAlias = Literal[
     "reset after",  # the gateway has it, the answer is lost
     "stall",  # take nothing, answer nothing
     "stall after",  # the gateway has it, the answer never comes
+    "hold",  # take it when `released` is set
     "late",  # the gateway has it half a second later, whoever waits
     "503",  # SlowDown instead of taking the request
     "balancer",  # the gateway has it, a 503 that is no S3 error is told
@@ -48,6 +49,9 @@ Fault: TypeAlias = Literal[
     "200 error",  # an error in a 200, as CompleteMultipartUpload may answer
     "403",  # AccessDenied
 ]
+
+
+_TOLD_AFTER = ("500 after", "balancer")
 
 
 def operation_of(method: str, query: Mapping[str, str]) -> str:
@@ -70,6 +74,7 @@ class Faults:
     seen: list[str] = field(default_factory=list)
     hit: int = 0
     over: asyncio.Event = field(default_factory=asyncio.Event)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
     altered: dict[bytes, bytes] = field(default_factory=dict)  # in answers' bodies
     hidden: set[str] = field(default_factory=set)  # headers taken off answers
     late: asyncio.Task[web.Response] | None = None
@@ -96,8 +101,8 @@ class Faults:
     def app(self, session: aiohttp.ClientSession) -> web.Application:
         async def handle(request: web.Request) -> web.StreamResponse:
             fault = self.take(operation_of(request.method, request.query))
-            if fault == "stall":
-                await self.over.wait()
+            if waits := {"stall": self.over, "hold": self.released}.get(fault or ""):
+                await waits.wait()
             if fault == "reset" or self.over.is_set():
                 return _reset(request)
             if fault in ("503", "403", "200 error"):
@@ -111,15 +116,18 @@ class Faults:
                 await self.over.wait()
             if fault == "reset after" or self.over.is_set():
                 return _reset(request)
-            for old, new in self.altered.items():
-                answer.body = re.sub(old, new, answer.body or b"")
-            for name in self.hidden & answer.headers.keys():
-                del answer.headers[name]
-            return _error(fault) if fault else answer
+            return _error(fault) if fault in _TOLD_AFTER else self._alter(answer)
 
         app = web.Application(client_max_size=1 << 30)
         app.router.add_route("*", "/{tail:.*}", handle)
         return app
+
+    def _alter(self, answer: web.Response) -> web.Response:
+        for old, new in self.altered.items():
+            answer.body = re.sub(old, new, answer.body or b"")
+        for name in self.hidden & answer.headers.keys():
+            del answer.headers[name]
+        return answer
 
     async def _late(
         self, session: aiohttp.ClientSession, request: web.Request

@@ -107,25 +107,27 @@ async def test_cancelled_after_any_event_and_a_few_steps(target, store):
 
 
 async def test_cancelled_again_while_it_aborts(make_pipe, faults, store):
-    faults.spoil("abort", "stall")
-    pipe = make_pipe(end_point=faults.endpoint, read_timeout=1.5)
+    faults.spoil("abort", "hold")
+    pipe = make_pipe(end_point=faults.endpoint)
     task = asyncio.create_task(upload(pipe))
     await faults.reached("part 1").wait()
     task.cancel()
     await faults.reached("abort").wait()
+    asyncio.get_running_loop().call_later(0.1, faults.released.set)
     await cancelled(task)
     whole_or_none(store)
 
 
 async def test_a_cancelled_abort_goes_on(make_pipe, faults, store):
-    faults.spoil("abort", "stall")
+    faults.spoil("abort", "hold")
     with pytest.raises(ClosedError, match="another task"):  # noqa: PT012 - the block is what must fail
-        async with make_pipe(end_point=faults.endpoint, read_timeout=1.5) as pipe:
+        async with make_pipe(end_point=faults.endpoint) as pipe:
             await pipe.write(DATA)
             await faults.reached("part 1").wait()
             task = asyncio.create_task(pipe.abort())
             await faults.reached("abort").wait()
             await cancelled(task)
+            faults.released.set()
     whole_or_none(store)
     assert store.read() is None
 
@@ -152,10 +154,8 @@ async def test_a_producer_that_raises_leaves_the_object_before(make_pipe, store)
 async def test_a_cancelled_write_took_all_or_nothing_and_the_next_works(
     make_pipe, faults, store
 ):
-    faults.spoil("part 1", "stall")
-    async with make_pipe(
-        end_point=faults.endpoint, concurrency=1, read_timeout=1.5
-    ) as pipe:
+    faults.spoil("part 1", "hold")
+    async with make_pipe(end_point=faults.endpoint, concurrency=1) as pipe:
         piece = bytes(4 * MIB)
         await pipe.write(piece)
         await pipe.write(piece)
@@ -165,30 +165,31 @@ async def test_a_cancelled_write_took_all_or_nothing_and_the_next_works(
         assert not task.done()
         await cancelled(task)
         assert pipe.bytes_taken == taken
+        faults.released.set()
         await pipe.write(b"next")
     assert store.read() == piece + piece + b"next"
 
 
 async def test_a_cancelled_large_write_tells_how_much_it_took(make_pipe, faults, store):
-    faults.spoil("part 1", "stall")
-    async with make_pipe(
-        end_point=faults.endpoint, concurrency=1, read_timeout=1.5
-    ) as pipe:
+    faults.spoil("part 1", "hold")
+    async with make_pipe(end_point=faults.endpoint, concurrency=1) as pipe:
         task = asyncio.create_task(pipe.write(DATA))
         await faults.reached("part 1").wait()
         await cancelled(task)
         taken = pipe.bytes_taken
         assert 0 < taken < len(DATA)
+        faults.released.set()
     assert store.read() == DATA[:taken]
 
 
 async def test_a_cancelled_finish_can_be_waited_for_again(make_pipe, faults, store):
-    faults.spoil("complete", "stall")
-    async with make_pipe(end_point=faults.endpoint, read_timeout=1.5) as pipe:
+    faults.spoil("complete", "hold")
+    async with make_pipe(end_point=faults.endpoint) as pipe:
         await pipe.write(DATA)
         task = asyncio.create_task(pipe.finish())
         await faults.reached("complete").wait()
         await cancelled(task)
+        faults.released.set()
         assert (await pipe.finish()).size == len(DATA)
     assert store.read() == DATA
 

@@ -73,7 +73,7 @@ async def test_a_loop_that_shuts_down_while_aborting_aborts(
 ):
     faults.spoil("abort", "stall")
     others = asyncio.all_tasks()
-    pipe = make_pipe(end_point=faults.endpoint, read_timeout=1.5)
+    pipe = make_pipe(end_point=faults.endpoint)
     events = pipe.subscribe()
     task = asyncio.create_task(upload(pipe))
     await faults.reached("part 2").wait()

@@ -40,8 +40,8 @@ async def test_leaving_the_block_waits_for_the_writes_under_way(
 
 
 async def test_a_write_cut_short_after_finish_makes_no_object(make_pipe, faults, store):
-    faults.spoil("part 1", "stall")
-    pipe = make_pipe(end_point=faults.endpoint, concurrency=1, read_timeout=1.5)
+    faults.spoil("part 1", "hold")
+    pipe = make_pipe(end_point=faults.endpoint, concurrency=1)
     with pytest.raises(ClosedError, match="half taken"):  # noqa: PT012 - the block is what must fail
         async with pipe:
             writer = asyncio.create_task(pipe.write(bytes(40 * MIB)))
@@ -49,6 +49,7 @@ async def test_a_write_cut_short_after_finish_makes_no_object(make_pipe, faults,
             finishing = asyncio.create_task(pipe.finish())
             await asyncio.sleep(0)
             writer.cancel()
+            faults.released.set()
             await finishing
     assert writer.cancelled()
     assert store.read() is None
@@ -56,8 +57,8 @@ async def test_a_write_cut_short_after_finish_makes_no_object(make_pipe, faults,
 
 
 async def test_new_writes_are_refused_while_finishing(make_pipe, faults, store):
-    faults.spoil("complete", "stall")
-    async with make_pipe(end_point=faults.endpoint, read_timeout=1.5) as pipe:
+    faults.spoil("complete", "hold")
+    async with make_pipe(end_point=faults.endpoint) as pipe:
         await pipe.write(bytes(6 * MIB))
         finishing = asyncio.create_task(pipe.finish())
         await faults.reached("complete").wait()
@@ -65,6 +66,7 @@ async def test_new_writes_are_refused_while_finishing(make_pipe, faults, store):
             await pipe.write(b"more")
         with pytest.raises(ClosedError):
             pipe.write_nowait(b"more")
+        faults.released.set()
         await finishing
     assert store.read() == bytes(6 * MIB)
 
