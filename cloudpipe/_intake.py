@@ -248,7 +248,7 @@ class Intake:
 
     def _check_open(self) -> None:
         if not self._open and self._closed is None:
-            raise ClosedError("the pipe has not been entered")
+            raise ClosedError("the pipe has not been entered: use `async with pipe:`")
         self._check_alive()
         if self._finishing:
             raise ClosedError("the pipe takes no more data: it is being finished")

@@ -41,8 +41,8 @@ class PartSizes:
         With `expected_size` the parts are equal for as long as the stream is no longer
         than that, and grow after it; with `equal_parts` they are equal for ever.
         """
-        if chunk_size < 1:
-            raise ConfigError("max_chunk_size must be positive")
+        if not isinstance(chunk_size, int) or chunk_size < 1:
+            raise ConfigError(f"max_chunk_size is {chunk_size!r}: a number of bytes")
         size = max(chunk_size, MIN_PART)
         grow_from = GROW_FROM
         if expected_size is not None:

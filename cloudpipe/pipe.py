@@ -78,10 +78,12 @@ class CloudPipe:
     ) -> None:
         if not key:
             raise ConfigError("a key is required")
-        if max_retry < 0 or concurrency < 1 or abort_timeout <= 0:
-            raise ConfigError(
-                "max_retry must be at least 0, concurrency 1, abort_timeout above 0"
-            )
+        if max_retry < 0:
+            raise ConfigError(f"max_retry is {max_retry}, and must be at least 0")
+        if concurrency < 1:
+            raise ConfigError(f"concurrency is {concurrency}, and must be at least 1")
+        if abort_timeout <= 0:
+            raise ConfigError(f"abort_timeout is {abort_timeout}, and must be above 0")
         sizes = PartSizes.plan(
             max_chunk_size, expected_size=expected_size, equal_parts=equal_parts
         )
@@ -151,8 +153,15 @@ class CloudPipe:
         `data_integrity=False` is `integrity="none"`, `rrs=True` the storage class
         REDUCED_REDUNDANCY.
         """
-        from .targets.s3 import S3Target  # noqa: PLC0415 - others need no S3 library
-
+        try:
+            # Here, for pipes to other targets need no S3 library.
+            from .targets.s3 import S3Target  # noqa: PLC0415 - see above
+        except ModuleNotFoundError as error:
+            missing = str(error.name).partition(".")[0]
+            raise ImportError(
+                f"CloudPipe.s3 needs {missing}: pip install 'aiostow[cloudpipe]'",
+                name=missing,
+            ) from error
         options = options or UploadOptions()
         if rrs:
             options = replace(options, storage_class="REDUCED_REDUNDANCY")
@@ -455,7 +464,7 @@ class CloudPipe:
 
     def _entered(self) -> asyncio.Task[None]:
         if self._task is None:
-            raise ClosedError("the pipe has not been entered")
+            raise ClosedError("the pipe has not been entered: use `async with pipe:`")
         return self._task
 
 

@@ -48,7 +48,7 @@ async def running(command: list[str]) -> AsyncIterator[asyncio.StreamReader]:
     finally:
         if process.returncode is None:
             process.kill()
-            await process.wait()
+            await process.communicate()  # wait() alone waits for who reads the rest
 
 
 async def stream(command: list[str], pipe: CloudPipe) -> UploadResult:

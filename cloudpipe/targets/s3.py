@@ -12,7 +12,7 @@ import logging
 import re
 from collections import Counter
 from contextlib import AsyncExitStack, suppress
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from .._integrity import (
     Integrity,
@@ -115,6 +115,9 @@ class S3Target:
             raise ConfigError("a bucket is required")
         if (access_key is None) != (secret is None):
             raise ConfigError("access_key and secret come together, or neither")
+        if integrity not in get_args(Integrity):
+            known = ", ".join(get_args(Integrity))
+            raise ConfigError(f"integrity is {integrity!r}: one of {known}")
         if end_point is not None and "://" not in end_point:
             end_point = f"{'https' if use_ssl else 'http'}://{end_point}"
         if addressing == "auto" and end_point is not None:

@@ -24,18 +24,6 @@ if TYPE_CHECKING:
 
 MIB = 1 << 20
 
-# What a pipe promises holds on either loop; how its pieces do it is tried on one.
-_BOTH_LOOPS = {"test_seed_contract.py"}
-
-
-def pytest_asyncio_loop_factories(
-    config: pytest.Config, item: pytest.Item
-) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]] | None:
-    if config.getoption("--loop") or item.path.name in _BOTH_LOOPS:
-        return None  # as the whole suite does it
-    return {"asyncio": asyncio.new_event_loop}
-
-
 Fault: TypeAlias = Literal[
     "reset",  # break the connection instead of taking the request
     "reset after",  # the gateway has it, the answer is lost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import subprocess
 import sys
 from pathlib import Path
 
@@ -65,6 +66,37 @@ def test_a_missing_required_parameter_is_an_error_at_once(missing):
     given[missing] = {"secret": None, "max_chunk_size": 0}.get(missing, "")
     with pytest.raises(ConfigError):
         CloudPipe.s3(*given.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"max_chunk_size": "8MB"}, "max_chunk_size"),
+        ({"concurrency": 0}, "concurrency is 0"),
+        ({"max_retry": -1}, "max_retry is -1"),
+        ({"abort_timeout": 0}, "abort_timeout is 0"),
+        ({"integrity": "md4"}, "integrity is 'md4'"),
+    ],
+)
+def test_an_option_that_makes_no_sense_is_named(options, named):
+    with pytest.raises(ConfigError, match=named):
+        CloudPipe.s3("b", "a", "s", "k", **options)
+
+
+def test_without_the_libraries_the_extra_is_named():
+    code = (
+        "import sys; sys.modules['awscrt'] = None; from cloudpipe import CloudPipe;"
+        " CloudPipe.s3('b', 'a', 's', 'k')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+    )
+    said = "CloudPipe.s3 needs awscrt: pip install 'aiostow[cloudpipe]'"
+    assert done.stderr.splitlines()[-1] == f"ImportError: {said}"
 
 
 @pytest.mark.parametrize("use_ssl", [True, False])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import io
 import os
 import signal
@@ -44,6 +45,21 @@ def start(gateway, bucket):
 @pytest.fixture
 def uploads(boto3_client, bucket):
     return lambda: boto3_client.list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+
+
+async def test_a_command_without_end_is_ended_when_nobody_reads_it():
+    spec = importlib.util.spec_from_file_location("stream_subprocess", PROGRAM)
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+
+    async def read_and_leave():
+        async with program.running(["cat", "/dev/zero"]) as output:
+            await output.read(program.READ)
+            raise RuntimeError("the store is gone")
+
+    async with asyncio.timeout(20):
+        with pytest.raises(RuntimeError, match="the store is gone"):
+            await read_and_leave()
 
 
 async def test_a_tar_of_a_directory_arrives(start, boto3_client, bucket, tmp_path):
