@@ -54,7 +54,7 @@ async def test_a_command_without_end_is_ended_when_nobody_reads_it():
 
     async def read_and_leave():
         async with program.running(["cat", "/dev/zero"]) as output:
-            while not output._paused:  # full, as when the store takes nothing more
+            while not output._paused:  # noqa: ASYNC110 - no event tells: it is full
                 await asyncio.sleep(0)
             raise RuntimeError("the store is gone")
 
