@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from types_aiobotocore_s3 import S3Client
 
     from ._integrity import Integrity
+    from .targets.s3 import S3Target
 
 __all__ = ("CloudPipe",)
 
@@ -153,19 +154,10 @@ class CloudPipe:
         `data_integrity=False` is `integrity="none"`, `rrs=True` the storage class
         REDUCED_REDUNDANCY.
         """
-        try:
-            # Here, for pipes to other targets need no S3 library.
-            from .targets.s3 import S3Target  # noqa: PLC0415 - see above
-        except ModuleNotFoundError as error:
-            missing = str(error.name).partition(".")[0]
-            raise ImportError(
-                f"CloudPipe.s3 needs {missing}: pip install 'aiostow[cloudpipe]'",
-                name=missing,
-            ) from error
         options = options or UploadOptions()
         if rrs:
             options = replace(options, storage_class="REDUCED_REDUNDANCY")
-        target = S3Target(
+        target = _s3_target_class()(
             bucket,
             access_key,
             secret,
@@ -471,3 +463,16 @@ class CloudPipe:
 async def _warn(message: str) -> None:
     """Log off the loop: handlers write to files and terminals."""
     await asyncio.to_thread(_log.warning, "%s", message)
+
+
+def _s3_target_class() -> type[S3Target]:
+    """Import it: pipes to other targets need no S3 library."""
+    try:
+        from .targets.s3 import S3Target  # noqa: PLC0415 - see above
+    except ModuleNotFoundError as error:
+        missing = str(error.name).partition(".")[0]
+        raise ImportError(
+            f"CloudPipe.s3 needs {missing}: pip install 'aiostow[cloudpipe]'",
+            name=missing,
+        ) from error
+    return S3Target
