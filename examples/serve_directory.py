@@ -2,6 +2,9 @@
 
     python examples/serve_directory.py DIRECTORY [PORT]
 
+The directory, empty or new at first, becomes the store: objects are rows of an index
+and files with names of no meaning, so any key is possible and nothing is ever half.
+
 The application keeps its own pages; the store answers under /s3. It prints where that
 is, with a key that it makes at its first start and keeps beside the data, so that you
 can say
