@@ -92,7 +92,7 @@ def test_ephemeral(start_gateway, boto3_for, tmp_path, driver):
         s3.create_bucket(Bucket="mock")
         s3.put_object(Bucket="mock", Key="k", Body=BODY)
         assert s3.get_object(Bucket="mock", Key="k")["Body"].read() == BODY
-        assert "keys_file" not in process.announced or driver == ("--driver", "fs")
+        assert "keys_file" not in process.announced
         assert any(tmp_path.iterdir()) == (driver == ("--driver", "fs"))
         assert process.stop() == 0
     assert not any(tmp_path.iterdir())
@@ -102,7 +102,6 @@ def test_ephemeral(start_gateway, boto3_for, tmp_path, driver):
 def test_a_signal_ends_it_with_status_0(start_gateway, number):
     with start_gateway("--ephemeral") as process:
         assert process.stop(number) == 0
-        assert process.process.stdout.closed
 
 
 def test_a_log_line_has_its_format_once():
